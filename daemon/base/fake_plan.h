@@ -1,0 +1,46 @@
+/* How a fake driver is told to fail or to be slow: by its test, or from outside through the file that
+ * LODGE_FAKE_PLAN names, which is read again whenever it changes. Lines of that file:
+ *
+ *     storage.volume_create fail 2 no-space     the second call from now on fails with this code
+ *     guest.start delay 50                      each call takes 50 ms longer
+ *
+ * Used by fakes only; all functions are thread-safe. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "base/err.h"
+
+struct fake_call {
+    const char *name;
+    unsigned calls;   /* so far */
+    unsigned fail_in; /* 1: the next call fails; 0: none does */
+    enum err_code code;
+    unsigned delay_ms;
+};
+
+struct fake_plan {
+    const char *scope; /* "storage": what stands before the dot */
+    struct fake_call *calls;
+    size_t n_calls;
+    pthread_mutex_t lock; /* guards all of it */
+    struct timespec file_time;
+};
+
+#define FAKE_PLAN_INIT(scope_, calls_)                                                                       \
+    {                                                                                                        \
+        .scope = (scope_), .calls = (calls_), .n_calls = ARRAY_SIZE(calls_),                                 \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                                    \
+    }
+
+/* At the head of each call of a fake: counts, waits, and fails when it was planned. A name that is not
+ * in the table ends the program. */
+int fake_plan_enter(struct fake_plan *plan, const char *name, struct err *e);
+/* The nth call from now on fails with this code; nth 0 takes it back. */
+void fake_plan_fail(struct fake_plan *plan, const char *name, unsigned nth, enum err_code code);
+void fake_plan_delay(struct fake_plan *plan, const char *name, unsigned delay_ms);
+unsigned fake_plan_calls(struct fake_plan *plan, const char *name);
+/* Forgets counts, failures and delays. */
+void fake_plan_reset(struct fake_plan *plan);
