@@ -1,0 +1,195 @@
+"""A machine under QEMU (software emulation), with its serial port to wait on and its ports forwarded.
+
+    with Machine(cdrom=iso, disks=[disk]) as vm:
+        vm.wait_for("login:", 120)
+
+QEMU is always ended, with the interpreter too, however that ends."""
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+
+
+class TimedOut(AssertionError):
+    pass
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Machine:
+    """disks: paths, or dicts {path, format, serial, interface}; nics: MACs or dicts {mac, link: bool, dhcp: bool}."""
+
+    def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=2,
+                 forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), workdir=None, loadvm=None,
+                 boot=None):
+        self.dir = workdir or tempfile.mkdtemp(prefix="lodge-vm-")
+        self.serial_path = f"{self.dir}/serial.sock"
+        self.qmp_path = f"{self.dir}/qmp.sock"
+        self.ports = {port: free_port() for port in forward}
+        self.text = ""
+        self.seen = 0
+        self.started = None
+        self.command = self._command(cdrom, usb, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot) + list(extra)
+        if loadvm:
+            self.command += ["-loadvm", loadvm]
+        self.process = self.serial = self.qmp = None
+
+    def _command(self, cdrom, usb, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot):
+        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-m", str(memory), "-smp", str(cpus),
+                   "-display", "none", "-vga", "std", "-no-user-config", "-rtc", "base=utc",
+                   "-chardev", f"socket,id=s0,path={self.serial_path},server=on,wait=off,logfile={self.dir}/serial.log",
+                   "-serial", "chardev:s0", "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
+                   "-device", "virtio-rng-pci", "-device", "virtio-scsi-pci,id=scsi"]
+        if uefi:
+            variables = f"{self.dir}/vars.qcow2"
+            if not os.path.exists(variables):
+                subprocess.run(["qemu-img", "convert", "-q", "-O", "qcow2", OVMF_VARS, variables], check=True)
+            command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
+                        "-drive", f"if=pflash,unit=1,format=qcow2,file={variables}"]
+        if cdrom:
+            command += ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={cdrom}",
+                        "-device", f"scsi-cd,drive=cd,bus=scsi.0,bootindex={0 if boot != 'disk' else 9}"]
+        if usb:
+            command += ["-device", "qemu-xhci", "-drive", f"if=none,id=usb,format=raw,readonly=on,file={usb}",
+                        "-device", "usb-storage,drive=usb,bootindex=0"]
+        for i, disk in enumerate(disks):
+            disk = disk if isinstance(disk, dict) else {"path": disk}
+            command += ["-drive", f"if=none,id=d{i},format={disk.get('format', 'qcow2')},cache=unsafe,discard=unmap,file={disk['path']}",
+                        "-device", f"{disk.get('interface', 'virtio-blk-pci')},drive=d{i},serial={disk.get('serial', f'LODGE{i}')},bootindex={i + 1}"]
+        for i, nic in enumerate(nics):
+            nic = nic if isinstance(nic, dict) else {"mac": nic}
+            user = f"user,id=n{i}"
+            if i == 0:
+                user += "".join(f",hostfwd=tcp:127.0.0.1:{outside}-{nic.get('address', '')}:{inside}" for inside, outside in self.ports.items())
+            if not nic.get("dhcp", True):
+                user = f"hubport,id=n{i},hubid={i}"  # a wire with nobody at its other end
+            command += ["-netdev", user, "-device", f"virtio-net-pci,netdev=n{i},mac={nic['mac']},romfile="]
+        if not nics:
+            command += ["-nic", "none"]
+        if kernel:
+            command += ["-kernel", kernel, "-initrd", initrd, "-append", append]
+        return command
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=open(f"{self.dir}/qemu.log", "a"),
+                                        preexec_fn=_die_with_parent)
+        self.started = time.monotonic()
+        self.serial = self._connect(self.serial_path)
+        self.qmp = self._connect(self.qmp_path)
+        self.qmp_file = self.qmp.makefile("rw")
+        json.loads(self.qmp_file.readline())
+        self.command_qmp("qmp_capabilities")
+
+    def _connect(self, path):
+        deadline = time.monotonic() + 20
+        while True:
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(path)
+                return s
+            except OSError:
+                s.close()
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise AssertionError("QEMU did not start: " + open(f"{self.dir}/qemu.log").read()) from None
+                time.sleep(0.05)
+
+    def command_qmp(self, name, **arguments):
+        self.qmp_file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.qmp_file.flush()
+        while True:
+            answer = json.loads(self.qmp_file.readline())
+            if "error" in answer:
+                raise AssertionError(f"{name}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def monitor(self, line):
+        return self.command_qmp("human-monitor-command", **{"command-line": line})
+
+    def kill(self):
+        """Pulls the plug."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait()
+        for s in (self.serial, self.qmp):
+            if s:
+                s.close()
+
+    def wait_end(self, timeout_s):
+        deadline = time.monotonic() + timeout_s
+        while self.process.poll() is None:
+            if time.monotonic() > deadline:
+                raise TimedOut(f"the machine still runs after {timeout_s} s\n{self.tail()}")
+            self._read(0.2)
+
+    def elapsed(self):
+        return time.monotonic() - self.started
+
+    def _read(self, timeout_s):
+        self.serial.settimeout(timeout_s)
+        try:
+            data = self.serial.recv(65536)
+        except (TimeoutError, socket.timeout):
+            return
+        if not data:
+            time.sleep(min(timeout_s, 0.1))
+        # Without the escape sequences that move the cursor and set colours.
+        self.text += re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])", "", data.decode(errors="replace"))
+
+    def tail(self, n=3000):
+        return self.text[-n:]
+
+    def wait_for(self, pattern, timeout_s, *, fail=None):
+        """Waits until the serial port says what matches, after what was waited for before; the match."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = re.compile(pattern).search(self.text, self.seen)
+            if found:
+                self.seen = found.end()
+                return found
+            if fail and re.compile(fail).search(self.text, self.seen):
+                raise AssertionError(f"{fail!r} came instead of {pattern!r}\n{self.tail()}")
+            if self.process.poll() is not None:
+                raise AssertionError(f"QEMU has ended before {pattern!r} came\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise TimedOut(f"{pattern!r} did not come within {timeout_s} s\n{self.tail()}")
+            self._read(0.2)
+
+    def send(self, text):
+        self.serial.sendall(text.encode())
+
+    def run(self, command, timeout_s=60):
+        """Runs a command in the shell that waits on the serial port: (status, output)."""
+        mark = f"done-{os.urandom(4).hex()}"
+        self.send(f"{command}; echo {mark[:5]}''{mark[5:]} $?\n")
+        start = self.seen
+        found = self.wait_for(mark + r" (\d+)", timeout_s)
+        output = self.text[start:found.start()].replace("\r", "")
+        return int(found.group(1)), output.split("\n", 1)[1] if "\n" in output else ""
+
+    def screenshot(self, path):
+        self.command_qmp("screendump", filename=path)

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -euo pipefail
+rm -rf "${1:?}/state"

@@ -1,0 +1,3 @@
+int crooked( void ) {
+  return 1;
+}

@@ -1,0 +1,3 @@
+#pragma once
+
+size_t needs_more(void);

@@ -1,0 +1,3 @@
+#include "wire/upward.h"
+
+#include "core/guest.h"
