@@ -1,0 +1,53 @@
+#!/bin/bash
+# build.sh [ANSWER]: build/lodge-VERSION.iso from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
+# serial port. With an answer file on it the menu offers an installation that asks nothing.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+# shellcheck source=../image-builder/lib.sh source-path=SCRIPTDIR
+. "$here/../image-builder/lib.sh"
+
+begun=$SECONDS
+answer=${1:-}
+image=$build/image
+version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$tree/debian/changelog")
+iso=$build/lodge-$version.iso
+SOURCE_DATE_EPOCH=$(source_date_epoch)
+export SOURCE_DATE_EPOCH
+
+stage_files() {
+    local to=$1
+    mkdir -p "$to/lodge" "$to/boot/grub"
+    ln "$image"/{lodge.squashfs,vmlinuz,initrd.img,manifest} "$to/lodge/"
+    if [ -n "$answer" ]; then cp "$answer" "$to/lodge/answer.toml"; fi
+    cp "$here/grub.cfg" "$to/boot/grub/grub.cfg"
+    (cd "$to/lodge" && sha256sum ./* >"$image/sha256sums" && mv "$image/sha256sums" .)
+}
+
+# The identifiers that GRUB and the partition table carry come from the content, so that the same image gives the same ISO.
+assemble() {
+    local tree=$1 date
+    date=$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S00)
+    grub-mkrescue --output="$iso.new" --locales= --fonts=unicode --themes= \
+        "$tree" -- -volid LODGE -volume_date uuid "$date" -volume_date all_file_dates "=$SOURCE_DATE_EPOCH" \
+        >"$image/iso.log" 2>&1 || die "the ISO cannot be made: $(tail -n 2 "$image/iso.log")"
+    mv "$iso.new" "$iso"
+}
+
+main() {
+    local key scratch
+    key=$({ cat "$image/stamp"; hash_of "$here/build.sh" "$here/grub.cfg"; if [ -n "$answer" ]; then cat "$answer"; fi; } | text_hash)
+    if is_made "$image/iso.stamp" "$key" && [ -e "$iso" ]; then
+        say "$iso is up to date, $(megabytes "$(stat -c %s "$iso")")"
+        return 0
+    fi
+    scratch=$(mktemp -d "$image/iso.XXXXXX")
+    # shellcheck disable=SC2064 # the folder of this call
+    trap "rm -rf '$scratch'" EXIT
+    rm -f "$image/iso.stamp"
+    stage_files "$scratch"
+    assemble "$scratch"
+    say "$iso: $(megabytes "$(stat -c %s "$iso")") (image $(megabytes "$(stat -c %s "$image/lodge.squashfs")")), made in $((SECONDS - begun)) s"
+    make_stamp "$image/iso.stamp" "$key"
+}
+
+main

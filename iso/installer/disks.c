@@ -1,0 +1,199 @@
+/* From what lsblk and pvs print to disks, with what is on each in words. */
+#include "base/text.h"
+#include "iso/installer/inventory.h"
+
+struct contents {
+    size_t parts;
+    bool windows, lodge, lodge_unfinished, data;
+    struct buf kinds;    /* "ext4, swap" */
+    const char *group;   /* a volume group, by its name or "" */
+    const char *special; /* a word for what decides: "part of a RAID array" */
+};
+
+static void add_name(struct inventory *i, struct name_list *list, const char *name)
+{
+    for (size_t k = 0; k < list->n; k++)
+        if (streq(list->items[k], name))
+            return;
+    if (*name && list->n < INVENTORY_MAX)
+        list->items[list->n++] = arena_strdup(&i->arena, name);
+}
+
+/* The group of a physical volume, or "". */
+static const char *group_of(const json_t *pvs, const char *path)
+{
+    json_t *report = json_array_get(json_get_arr(pvs, "report"), 0), *row;
+    size_t k;
+    json_array_foreach (json_get_arr(report, "pv"), k, row)
+        if (streq(json_get_str(row, "pv_name", ""), path))
+            return json_get_str(row, "vg_name", "");
+    return "";
+}
+
+/* The group in a device mapper name, where "--" is a hyphen of the name itself: "my--vg-root" is of my-vg. */
+static char *group_in_name(const char *name)
+{
+    struct buf b = {0};
+    for (; *name; name++) {
+        if (*name == '-' && name[1] != '-')
+            break;
+        buf_add(&b, name, 1);
+        name += *name == '-';
+    }
+    return buf_take(&b);
+}
+
+static const struct {
+    const char *fstype, *words;
+} special_kinds[] = {
+    {"linux_raid_member", "part of a RAID array"},
+    {"isw_raid_member", "part of a firmware RAID array"},
+    {"zfs_member", "part of a ZFS pool"},
+    {"crypto_LUKS", "encrypted (LUKS)"},
+    {"BitLocker", "Windows, encrypted (BitLocker)"},
+    {"ceph_bluestore", "Ceph storage"},
+    {"drbd", "part of a DRBD device"},
+    {"VMFS_volume_member", "VMware storage"},
+};
+
+static void note_kind(struct contents *c, const json_t *node, const json_t *pvs)
+{
+    const char *fstype = json_get_str(node, "fstype", ""), *partlabel = json_get_str(node, "partlabel", "");
+    c->lodge |= streq(partlabel, "lodge-bios");
+    c->lodge_unfinished |= streq(partlabel, "lodge-unfinished");
+    c->windows |= streq(fstype, "ntfs") || strcasestr(partlabel, "microsoft") != NULL;
+    if (!*fstype)
+        return;
+    c->data = true;
+    if (streq(fstype, "LVM2_member"))
+        c->group = group_of(pvs, json_get_str(node, "path", ""));
+    for (size_t i = 0; i < ARRAY_SIZE(special_kinds); i++)
+        if (streq(special_kinds[i].fstype, fstype))
+            c->special = special_kinds[i].words;
+    if (!c->kinds.data || !strstr(c->kinds.data, fstype))
+        buf_printf(&c->kinds, "%s%s", c->kinds.len ? ", " : "", fstype);
+}
+
+static void note_mounts(struct inventory *i, struct disk *d, const json_t *node)
+{
+    size_t k;
+    json_t *place;
+    json_array_foreach (json_get_arr(node, "mountpoints"), k, place) {
+        if (!json_is_string(place))
+            continue;
+        const char *path = json_string_value(place);
+        d->mounted = arena_strdup(&i->arena, streq(path, "[SWAP]") ? "swap" : path);
+        d->medium |= text_starts(path, "/run/") && strstr(path, "medium");
+    }
+}
+
+/* What stands on a disk or partition, and what stands on that: arrays, volumes, encrypted devices. */
+static void walk(
+    struct inventory *i, struct disk *d, const json_t *node, const json_t *pvs, struct contents *c)
+{
+    size_t k;
+    json_t *child;
+    note_kind(c, node, pvs);
+    note_mounts(i, d, node);
+    json_array_foreach (json_get_arr(node, "children"), k, child) {
+        const char *type = json_get_str(child, "type", ""), *path = json_get_str(child, "path", "");
+        if (streq(type, "part")) {
+            c->parts++;
+            add_name(i, &d->parts, path);
+        } else if (text_starts(type, "raid") || streq(type, "linear")) {
+            add_name(i, &d->arrays, path);
+        } else if (streq(type, "lvm")) {
+            _cleanup_free_ char *group = group_in_name(json_get_str(child, "name", ""));
+            add_name(i, &d->groups, group);
+        }
+        walk(i, d, child, pvs, c);
+    }
+}
+
+static char *words(const struct contents *c, const struct disk *d, const json_t *node)
+{
+    char count[48];
+    snprintf(count, sizeof(count), "%zu partition%s", c->parts, c->parts == 1 ? "" : "s");
+    if (d->state == DISK_LODGE)
+        return mem_strdup("Lodge installation");
+    if (d->state == DISK_UNFINISHED)
+        return mem_strdup("unfinished Lodge installation");
+    if (c->windows)
+        return mem_printf("Windows, %s", count);
+    if (c->group)
+        return mem_printf("LVM volume group%s%s%s%s", *c->group ? " " : "", c->group, c->parts ? ", " : "",
+            c->parts ? count : "");
+    if (c->special)
+        return mem_strdup(c->special);
+    if (c->parts)
+        return mem_printf("%s%s%s%s", count, c->kinds.len ? " (" : "", c->kinds.len ? c->kinds.data : "",
+            c->kinds.len ? ")" : "");
+    if (c->data) {
+        const char *label = json_get_str(node, "label", "");
+        return mem_printf("%s file system%s%s", c->kinds.data, *label ? " " : "", label);
+    }
+    return mem_strdup(
+        *json_get_str(node, "pttype", "") ? "empty (a partition table without partitions)" : "empty");
+}
+
+/* Its own medium carries an ISO 9660 file system labelled LODGE on the whole disk. */
+static bool is_medium(const json_t *node)
+{
+    return streq(json_get_str(node, "fstype", ""), "iso9660") &&
+           streq(json_get_str(node, "label", ""), "LODGE");
+}
+
+static const char *trimmed(struct inventory *i, const json_t *node, const char *key)
+{
+    const char *s = json_get_str(node, key, "");
+    s += strspn(s, " ");
+    size_t n = strlen(s);
+    while (n && s[n - 1] == ' ')
+        n--;
+    _cleanup_free_ char *copy = mem_strndup(s, n);
+    return arena_strdup(&i->arena, copy);
+}
+
+static void add_disk(struct inventory *i, const json_t *node, const json_t *pvs)
+{
+    struct disk *d = &i->disks[i->n_disks++];
+    struct contents c = {0};
+    *d = (struct disk){.path = trimmed(i, node, "path"),
+        .name = trimmed(i, node, "name"),
+        .model = trimmed(i, node, "model"),
+        .serial = trimmed(i, node, "serial"),
+        .wwn = trimmed(i, node, "wwn"),
+        .transport = trimmed(i, node, "tran"),
+        .size_bytes = (uint64_t)json_get_int(node, "size", 0),
+        .read_only = json_get_bool(node, "ro", false),
+        .medium = is_medium(node)};
+    walk(i, d, node, pvs, &c);
+    d->state = c.lodge              ? DISK_LODGE
+               : c.lodge_unfinished ? DISK_UNFINISHED
+               : c.data || c.parts  ? DISK_DATA
+                                    : DISK_EMPTY;
+    _cleanup_free_ char *holds = words(&c, d, node);
+    d->holds = arena_strdup(&i->arena, holds);
+    buf_free(&c.kinds);
+}
+
+/* Whole disks that can hold a system: not memory, floppies, loop devices or what another host exports. */
+static bool is_disk(const json_t *node)
+{
+    static const char *const others[] = {
+        "zram", "ram", "fd", "loop", "nbd", "sr", "mmcblk0boot", "mmcblk1boot"};
+    const char *name = json_get_str(node, "name", "");
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (text_starts(name, others[i]))
+            return false;
+    return streq(json_get_str(node, "type", ""), "disk") && json_get_int(node, "size", 0) > 0;
+}
+
+void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t *pvs)
+{
+    size_t k;
+    json_t *node;
+    json_array_foreach (json_get_arr(lsblk, "blockdevices"), k, node)
+        if (is_disk(node) && i->n_disks < INVENTORY_MAX)
+            add_disk(i, node, pvs);
+}

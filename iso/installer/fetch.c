@@ -1,0 +1,122 @@
+#include "iso/installer/fetch.h"
+
+#include <curl/curl.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <ctype.h>
+#include <time.h>
+
+#include "base/text.h"
+
+#define ATTEMPTS  12
+#define PAUSE_S   5
+#define TIMEOUT_S 30L
+
+struct body {
+    struct buf text;
+    bool too_large;
+};
+
+static size_t take(char *data, size_t size, size_t n, void *arg)
+{
+    struct body *b = arg;
+    b->too_large = b->text.len + size * n > FETCH_MAX;
+    if (b->too_large)
+        return 0;
+    buf_add(&b->text, data, size * n);
+    return size * n;
+}
+
+int fingerprint_matches(const char *pem, const char *fingerprint, struct err *e)
+{
+    gnutls_datum_t text = {.data = (unsigned char *)(uintptr_t)pem, .size = (unsigned)strlen(pem)}, der = {0};
+    uint8_t digest[32];
+    char found[65], wanted[65];
+    size_t n = 0;
+    if (gnutls_pem_base64_decode2("CERTIFICATE", &text, &der) < 0)
+        return err_set(e, ERR_INTERNAL, "the server's certificate cannot be read");
+    gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, digest);
+    gnutls_free(der.data);
+    hex_encode(digest, sizeof(digest), found);
+    for (const char *p = fingerprint; *p && n < 64; p++)
+        if (*p != ':')
+            wanted[n++] = (char)tolower((unsigned char)*p);
+    wanted[n] = '\0';
+    if (streq(found, wanted))
+        return 0;
+    err_set(e, ERR_FORBIDDEN, "the server shows another certificate, with the SHA-256 fingerprint %s", found);
+    return err_hint(e, "if that is the right server, name this fingerprint; if not, somebody stands between");
+}
+
+/* The server's own certificate, from what curl kept of the handshake. */
+static int check_certificate(CURL *curl, const char *fingerprint, struct err *e)
+{
+    struct curl_certinfo *info = NULL;
+    if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &info) == CURLE_OK && info && info->num_of_certs > 0)
+        for (struct curl_slist *field = info->certinfo[0]; field; field = field->next)
+            if (text_starts(field->data, "Cert:"))
+                return fingerprint_matches(field->data + strlen("Cert:"), fingerprint, e);
+    return err_set(e, ERR_INTERNAL, "the server's certificate is not known");
+}
+
+static void set_options(CURL *curl, const char *url, bool by_fingerprint, struct body *body, char *reason)
+{
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    if (by_fingerprint) { /* nothing is believed before check_certificate has seen it */
+        curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+}
+
+static bool may_pass(CURLcode code)
+{
+    return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+           code == CURLE_OPERATION_TIMEDOUT;
+}
+
+static int failure(CURLcode code, const char *url, const char *reason, bool too_large, struct err *e)
+{
+    if (too_large)
+        return err_set(e, ERR_TOO_LARGE, "%s is larger than 1 MiB", url);
+    err_set(e, ERR_UNAVAILABLE, "%s: %s", url, *reason ? reason : curl_easy_strerror(code));
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return err_hint(e,
+            "name the fingerprint of the server's certificate (lodge.answer-fingerprint=, cert-fingerprint)");
+    return err_hint(
+        e, may_pass(code) ? "check cable, DHCP and the server's name" : "check the address and the server");
+}
+
+int fetch_text(const char *url, const char *fingerprint, char **ret, struct err *e)
+{
+    char reason[CURL_ERROR_SIZE] = "";
+    CURLcode code = CURLE_OK;
+    CURL *curl = curl_easy_init();
+    if (!curl)
+        return err_set(e, ERR_INTERNAL, "libcurl does not start");
+    struct body body = {0};
+    set_options(curl, url, fingerprint != NULL, &body, reason);
+    for (int i = 0; i < ATTEMPTS; i++) {
+        buf_free(&body.text);
+        code = curl_easy_perform(curl);
+        if (!may_pass(code))
+            break;
+        nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
+    }
+    int r = code == CURLE_OK ? 0 : failure(code, url, reason, body.too_large, e);
+    if (r == 0 && fingerprint && check_certificate(curl, fingerprint, e) < 0)
+        r = err_prefix(e, "%s", url);
+    curl_easy_cleanup(curl);
+    if (r == 0)
+        *ret = buf_take(&body.text);
+    buf_free(&body.text);
+    return r;
+}

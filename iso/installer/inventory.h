@@ -1,0 +1,67 @@
+/* What the machine has: disks with what is on them, and network cards. Read from the running system, or from
+ * a JSON file of the same facts (for tests, and to try an answer file for another machine). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+
+#define INVENTORY_MAX 64
+
+enum disk_state {
+    DISK_EMPTY,      /* nothing that anybody would miss */
+    DISK_UNFINISHED, /* an installation of Lodge that was cut short: free to be taken again */
+    DISK_DATA,
+    DISK_LODGE, /* a complete installation */
+};
+
+struct name_list {
+    const char *items[INVENTORY_MAX];
+    size_t n;
+};
+
+struct disk {
+    const char *path, *name;                      /* "/dev/sda", "sda" */
+    const char *model, *serial, *wwn, *transport; /* "" where the disk does not say */
+    uint64_t size_bytes;
+    bool read_only;
+    bool medium; /* the installation's own */
+    enum disk_state state;
+    const char *holds;       /* in words: "Windows, 3 partitions" */
+    const char *mounted;     /* where something of it is mounted, or "swap"; NULL: nowhere */
+    struct name_list parts;  /* paths of its partitions */
+    struct name_list groups; /* volume groups that are active on it */
+    struct name_list arrays; /* paths of running arrays of it */
+};
+
+struct nic {
+    const char *name, *mac, *driver;
+    bool link;
+    uint64_t speed_mbit; /* 0: unknown */
+};
+
+struct inventory {
+    struct arena arena;
+    struct disk disks[INVENTORY_MAX];
+    size_t n_disks;
+    struct nic nics[INVENTORY_MAX];
+    size_t n_nics;
+    bool efi; /* the running system was started by UEFI */
+};
+
+void inventory_free(struct inventory *i);
+#define _cleanup_inventory_ __attribute__((cleanup(inventory_free)))
+
+/* From the running system: lsblk, pvs where it exists, /sys. */
+int inventory_probe(struct inventory *ret, struct err *e);
+int inventory_load(const char *path, struct inventory *ret, struct err *e);
+/* The JSON that inventory_load takes; owned. */
+char *inventory_text(const struct inventory *i);
+
+/* The parts of inventory_probe that are pure. `pvs` may be NULL. */
+void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t *pvs);
+/* `sysfs` is /sys/class/net or a folder that looks like it. Called again, it refreshes links and speeds. */
+int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e);
+/* "Samsung SSD 980 (S4EV…)", "disk without a name": for sentences. At most 100 bytes. */
+const char *disk_title(const struct disk *d, char out[static 128]);

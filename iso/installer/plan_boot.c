@@ -1,0 +1,137 @@
+/* The steps that make a host of the disk: its configuration, and what starts it by BIOS and by UEFI. */
+#include "iso/installer/plan_inner.h"
+
+/* The boot menu of an installed host. It never changes, updates neither: what does stands in the environment
+ * block beside it. Kernel and initrd stand on the ESP, since GRUB in Debian neither reads a zstd squashfs nor
+ * writes its environment to LVM or md. */
+static const char grub_cfg[] =
+    "# The boot menu of an installed host. It never changes: what does stands in the environment block "
+    "beside it.\n"
+    "#   lodge_slot     a or b: what is started\n"
+    "#   lodge_try      a or b: started once instead, after an update; GRUB empties it first, so that a "
+    "crash brings the other back\n"
+    "#   lodge_options  more words for the kernel's command line\n"
+    "serial --unit=0 --speed=115200\n"
+    "terminal_input console serial\n"
+    "terminal_output console serial\n"
+    "\n"
+    "set lodge_slot=a\n"
+    "set lodge_try=\n"
+    "set lodge_options=\n"
+    "if [ -s $prefix/grubenv ]; then\n"
+    "    load_env lodge_slot lodge_try lodge_options\n"
+    "fi\n"
+    "set default=$lodge_slot\n"
+    "if [ -n \"$lodge_try\" ]; then\n"
+    "    set default=$lodge_try\n"
+    "    set lodge_try=\n"
+    "    save_env lodge_try\n"
+    "fi\n"
+    "if [ \"$default\" != b ]; then\n"
+    "    set default=a\n"
+    "fi\n"
+    "set timeout=3\n"
+    "set common=\"boot=lodge console=ttyS0,115200 console=tty0 quiet loglevel=4 panic=30 $lodge_options\"\n"
+    "\n"
+    "menuentry \"Lodge\" --id a {\n"
+    "    linux /lodge/a/vmlinuz $common lodge.slot=a\n"
+    "    initrd /lodge/a/initrd.img\n"
+    "}\n"
+    "if [ -e /lodge/b/vmlinuz ]; then\n"
+    "    menuentry \"Lodge (slot B)\" --id b {\n"
+    "        linux /lodge/b/vmlinuz $common lodge.slot=b\n"
+    "        initrd /lodge/b/initrd.img\n"
+    "    }\n"
+    "fi\n"
+    "menuentry \"Lodge, rescue shell\" --id rescue {\n"
+    "    linux /lodge/$default/vmlinuz $common lodge.slot=$default systemd.unit=rescue.target\n"
+    "    initrd /lodge/$default/initrd.img\n"
+    "}\n";
+
+const char *boot_grub_cfg(void)
+{
+    return grub_cfg;
+}
+
+static const char *below(struct planning *p, const char *dir, const char *rest)
+{
+    return plan_text(p, "%s/%s", dir, rest);
+}
+
+/* ---- the host's own files, on the state file system, which becomes /var ---- */
+
+static void host_folders(struct planning *p, const char *state)
+{
+    static const struct {
+        const char *path;
+        unsigned mode;
+    } folders[] = {{"lib/lodge-host", 0700}, {"lib/lodge-host/etc/ssh", 0755}, {"lib/lodge/local", 0755},
+        {"lib/systemd", 0755}};
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        plan_dir(p, below(p, state, folders[i].path), folders[i].mode);
+}
+
+void plan_host(struct planning *p)
+{
+    const struct plan_input *in = p->in;
+    const char *state = plan_state_dir(p), *lodge_host = below(p, state, "lib/lodge-host");
+    size_t before = p->plan->n;
+    plan_mount(p, plan_device(p, PART_STATE), state);
+    p->plan->steps[before].title = "Writing the configuration";
+    host_folders(p, state);
+    _cleanup_free_ char *id = mem_printf("%s\n", in->machine_id);
+    plan_write(p, below(p, lodge_host, "etc/machine-id"), id, strlen(id), 0444);
+    plan_write(
+        p, below(p, state, "lib/systemd/random-seed"), (const char *)in->random_seed, PLAN_SEED_BYTES, 0600)
+        ->secret = true;
+    plan_run(p, NULL, "ssh-keygen", "-A", "-f", lodge_host);
+    if (in->first_boot)
+        plan_write(p, below(p, lodge_host, "first-boot"), in->first_boot, strlen(in->first_boot), 0700)
+            ->secret = true;
+    _cleanup_free_ char *json = host_json(in);
+    plan_write(p, below(p, lodge_host, "host.json"), json, strlen(json), 0600)->secret = true;
+}
+
+/* ---- starting it ---- */
+
+static void copy_to_esp(struct planning *p, enum medium_file file, const char *path)
+{
+    struct step *s = plan_step(p, STEP_COPY, NULL);
+    s->from = p->in->medium->files[file].path;
+    s->sha256 = p->in->medium->files[file].sha256;
+    s->size_bytes = p->in->medium->files[file].size_bytes;
+    s->path = path;
+    s->mode = 0644;
+    s->weight = 4;
+}
+
+static void boot_disk(struct planning *p, size_t i)
+{
+    const char *disk = p->in->target->disks[i]->path, *esp = plan_esp_dir(p, i);
+    const char *device = plan_partition(p, disk, PART_ESP), *grubenv = below(p, esp, "grub/grubenv");
+    plan_run(p, i ? NULL : "Making the host start", "mkfs.vfat", "-F", "32", "-n", "LODGE-ESP", device);
+    plan_mount(p, device, esp);
+    plan_dir(p, below(p, esp, "lodge/a"), 0755);
+    plan_dir(p, below(p, esp, "lodge/b"), 0755);
+    plan_dir(p, below(p, esp, "grub"), 0755);
+    copy_to_esp(p, MEDIUM_KERNEL, below(p, esp, "lodge/a/vmlinuz"));
+    copy_to_esp(p, MEDIUM_INITRD, below(p, esp, "lodge/a/initrd.img"));
+    plan_write(p, below(p, esp, "grub/grub.cfg"), grub_cfg, strlen(grub_cfg), 0644);
+    plan_run(p, NULL, "grub-editenv", grubenv, "create");
+    plan_run(p, NULL, "grub-editenv", grubenv, "set", "lodge_slot=a");
+    if (p->in->target->n_disks ==
+        2) /* then a single partition of that name is half of a mirror, and not to be mounted */
+        plan_run(p, NULL, "grub-editenv", grubenv, "set", "lodge_options=lodge.mirror");
+    plan_run(p, NULL, "grub-install", "--target=x86_64-efi", plan_text(p, "--efi-directory=%s", esp),
+        plan_text(p, "--boot-directory=%s", esp), "--removable", "--no-nvram")
+        ->weight = 5;
+    plan_run(p, NULL, "grub-install", "--target=i386-pc", plan_text(p, "--boot-directory=%s", esp),
+        "--modules=part_gpt fat", disk)
+        ->weight = 5;
+}
+
+void plan_boot(struct planning *p)
+{
+    for (size_t i = 0; i < p->in->target->n_disks; i++)
+        boot_disk(p, i);
+}

@@ -1,0 +1,31 @@
+/* Inner header of the TOML reader: the place in the text, shared by its two files. */
+#pragma once
+
+#include "iso/installer/toml.h"
+
+/* Deeper nesting is refused; no answer file comes near it. */
+#define TOML_DEPTH_MAX 16
+
+struct reader {
+    const char *at, *end;
+    int line;
+    int depth;
+    struct arena *arena;
+    struct complaints *complaints;
+};
+
+/* Complains of the present line and returns -1. */
+int toml_fail(struct reader *r, const char *write, const char *fmt, ...) ATTR_PRINTF(3, 4);
+struct toml *toml_new(struct reader *r, enum toml_type type, int line);
+void toml_append(struct toml *parent, struct toml *child);
+/* Blanks and tabs. */
+void toml_skip_blanks(struct reader *r);
+/* Blanks, comments and line ends. */
+int toml_skip_lines(struct reader *r);
+int toml_comment(struct reader *r);
+/* key = value, within `table`. */
+int toml_pair(struct reader *r, struct toml *table);
+/* A string of any of the four kinds, at its first quote; multi-line ones only when `lines`. Lives in the
+ * arena. */
+int toml_string(struct reader *r, bool lines, const char **ret);
+int toml_value(struct reader *r, struct toml **ret);

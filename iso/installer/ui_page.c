@@ -1,0 +1,107 @@
+#include "iso/installer/ui_page.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define BUTTON_ROW (PAGE_HEIGHT - 1)
+
+/* The text wrapped to the window; returns its rows. */
+static int add_text(newtComponent form, const char *text, int row)
+{
+    int width, height;
+    char *flowed = newtReflowText((char *)(uintptr_t)text, PAGE_WIDTH - 4, 8, 0, &width, &height);
+    newtComponent box = newtTextbox(1, row, PAGE_WIDTH - 2, height, 0);
+    newtTextboxSetText(box, flowed);
+    newtFormAddComponent(form, box);
+    free(flowed);
+    return height;
+}
+
+struct page page_open(
+    const char *title, const char *text, const char *next, const char *back, const char *extra)
+{
+    struct page p = {.form = newtForm(NULL, NULL, 0)};
+    newtCenteredWindow(PAGE_WIDTH, PAGE_HEIGHT, title);
+    p.row = add_text(p.form, text, 0) + 1;
+    /* Made here, and added when the form runs, so that the Tab key reaches them last. */
+    p.back = back ? newtCompactButton(2, BUTTON_ROW, back) : NULL;
+    p.extra =
+        extra ? newtCompactButton(PAGE_WIDTH / 2 - (int)strlen(extra) / 2 - 2, BUTTON_ROW, extra) : NULL;
+    p.next = next ? newtCompactButton(PAGE_WIDTH - (int)strlen(next) - 6, BUTTON_ROW, next) : NULL;
+    return p;
+}
+
+void page_label(struct page *p, const char *text)
+{
+    newtFormAddComponent(p->form, newtLabel(1, p->row++, text));
+}
+
+newtComponent page_entry(struct page *p, const char *label, const char *value, int flags)
+{
+    newtFormAddComponent(p->form, newtLabel(1, p->row, label));
+    newtComponent entry = newtEntry(26, p->row, value, PAGE_WIDTH - 28, NULL, NEWT_FLAG_SCROLL | flags);
+    newtFormAddComponent(p->form, entry);
+    p->row += 2;
+    return entry;
+}
+
+newtComponent page_list(struct page *p, int height)
+{
+    newtComponent list = newtListbox(1, p->row, height, NEWT_FLAG_SCROLL | NEWT_FLAG_RETURNEXIT);
+    newtListboxSetWidth(list, PAGE_WIDTH - 2);
+    newtFormAddComponent(p->form, list);
+    p->row += height + 1;
+    return list;
+}
+
+newtComponent page_check(struct page *p, const char *label, bool on, char *ret_state)
+{
+    newtComponent check = newtCheckbox(1, p->row, label, on ? '*' : ' ', " *", ret_state);
+    newtFormAddComponent(p->form, check);
+    p->row += 2;
+    return check;
+}
+
+enum page_action page_run(struct page *p, int timer_ms)
+{
+    newtComponent buttons[] = {p->next, p->extra, p->back};
+    for (size_t i = 0; i < ARRAY_SIZE(buttons); i++)
+        if (buttons[i] && !p->running)
+            newtFormAddComponent(p->form, buttons[i]);
+    p->running = true;
+    struct newtExitStruct exit;
+    newtFormSetTimer(p->form, timer_ms);
+    newtFormRun(p->form, &exit);
+    if (exit.reason == NEWT_EXIT_TIMER)
+        return PAGE_TIMER;
+    if (exit.reason != NEWT_EXIT_COMPONENT) /* F12 */
+        return PAGE_NEXT;
+    return exit.u.co == p->back ? PAGE_BACK : exit.u.co == p->extra ? PAGE_EXTRA : PAGE_NEXT;
+}
+
+void page_close(struct page *p)
+{
+    newtFormDestroy(p->form);
+    newtPopWindow();
+    *p = (struct page){0};
+}
+
+void page_say(const char *title, const char *text)
+{
+    newtWinMessage((char *)(uintptr_t)title, (char *)(uintptr_t) "OK", (char *)(uintptr_t) "%s", text);
+}
+
+void page_scroll(const char *title, const char *text)
+{
+    newtComponent form = newtForm(NULL, NULL, 0);
+    newtCenteredWindow(PAGE_WIDTH, PAGE_HEIGHT, title);
+    newtComponent box = newtTextbox(1, 0, PAGE_WIDTH - 3, PAGE_HEIGHT - 2, NEWT_FLAG_SCROLL | NEWT_FLAG_WRAP);
+    newtTextboxSetText(box, text);
+    newtComponent close = newtCompactButton(PAGE_WIDTH - 12, BUTTON_ROW, "Close");
+    newtFormAddComponents(form, box, close, NULL);
+    newtRunForm(form);
+    newtFormDestroy(form);
+    newtPopWindow();
+}

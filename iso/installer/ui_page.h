@@ -1,0 +1,33 @@
+/* One screen of the installer with newt: a window of a fixed size, a text, what the screen asks, Back and
+ * Next. */
+#pragma once
+
+#include <newt.h>
+#include <stdbool.h>
+
+#define PAGE_WIDTH  74
+#define PAGE_HEIGHT 18
+
+enum page_action { PAGE_NEXT, PAGE_BACK, PAGE_EXTRA, PAGE_TIMER };
+
+struct page {
+    newtComponent form, next, back, extra;
+    bool running; /* the buttons are in the form */
+    int row;      /* first free one below the text */
+};
+
+/* `next`, `back` and `extra` are the buttons' words; NULL: no such button. */
+struct page page_open(
+    const char *title, const char *text, const char *next, const char *back, const char *extra);
+/* A labelled line to type into, one row further each; `value` is what stands in it first. */
+newtComponent page_entry(struct page *p, const char *label, const char *value, int flags);
+void page_label(struct page *p, const char *text);
+newtComponent page_list(struct page *p, int height);
+newtComponent page_check(struct page *p, const char *label, bool on, char *ret_state);
+/* Runs it until a button, Enter in a list, or `timer_ms` (0: none) have passed. */
+enum page_action page_run(struct page *p, int timer_ms);
+void page_close(struct page *p);
+/* A short window with one button. */
+void page_say(const char *title, const char *text);
+/* A long text to scroll through. */
+void page_scroll(const char *title, const char *text);
