@@ -50,7 +50,7 @@ export async function loadSession(): Promise<void> {
     set({ state: "in", session: await get<Session>("session", "/session") });
   } catch (error) {
     if (toProblem(error).status !== 401) throw error;
-    set(access.state === "in" ? { state: "ended", session: access.session } : { state: "out" });
+    set(access.state === "in" || access.state === "ended" ? { state: "ended", session: access.session } : { state: "out" });
   }
 }
 
