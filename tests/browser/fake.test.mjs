@@ -236,6 +236,7 @@ test("a session that ends asks to sign in again over what was typed, and goes on
   await one.selectOption("#field-kind", "isolated");
   await context.request.delete(`${URL_}/api/v1/session`, { headers: { "X-Lodge-CSRF": (await (await context.request.get(`${URL_}/api/v1/session`)).json()).csrf } });
   await one.getByText("Your session has ended").waitFor();
+  await one.locator("#login-password:focus").waitFor(); // until then the dialog below it holds the focus, and gets what is typed
   await one.fill("#login-password", process.env.LODGE_PASSWORD);
   await one.keyboard.press("Enter");
   await one.getByText("Your session has ended").waitFor({ state: "detached" });
