@@ -1,5 +1,5 @@
 #!/bin/bash
-# build.sh [ANSWER]: build/lodge-VERSION.iso from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
+# build.sh [ANSWER [ISO]]: build/lodge-VERSION.iso (or ISO) from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
 # serial port. With an answer file on it the menu offers an installation that asks nothing.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -10,7 +10,8 @@ begun=$SECONDS
 answer=${1:-}
 image=$build/image
 version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$tree/debian/changelog")
-iso=$build/lodge-$version.iso
+iso=${2:-$build/lodge-$version.iso}
+stamp=$image/iso.$(basename "$iso").stamp
 SOURCE_DATE_EPOCH=$(source_date_epoch)
 export SOURCE_DATE_EPOCH
 
@@ -36,18 +37,18 @@ assemble() {
 main() {
     local key scratch
     key=$({ cat "$image/stamp"; hash_of "$here/build.sh" "$here/grub.cfg"; if [ -n "$answer" ]; then cat "$answer"; fi; } | text_hash)
-    if is_made "$image/iso.stamp" "$key" && [ -e "$iso" ]; then
+    if is_made "$stamp" "$key" && [ -e "$iso" ]; then
         say "$iso is up to date, $(megabytes "$(stat -c %s "$iso")")"
         return 0
     fi
     scratch=$(mktemp -d "$image/iso.XXXXXX")
     # shellcheck disable=SC2064 # the folder of this call
     trap "rm -rf '$scratch'" EXIT
-    rm -f "$image/iso.stamp"
+    rm -f "$stamp"
     stage_files "$scratch"
     assemble "$scratch"
     say "$iso: $(megabytes "$(stat -c %s "$iso")") (image $(megabytes "$(stat -c %s "$image/lodge.squashfs")")), made in $((SECONDS - begun)) s"
-    make_stamp "$image/iso.stamp" "$key"
+    make_stamp "$stamp" "$key"
 }
 
 main

@@ -7,6 +7,7 @@
 #include "guest/vm.h"
 #include "guest/vm_console.h"
 #include "guest/vm_machine.h"
+#include "guest/vm_owner.h"
 #include "guest/vm_poll.h"
 #include "guest/vm_xml.h"
 
@@ -107,9 +108,26 @@ static void remove_sockets(const struct guest_config *config)
     }
 }
 
+/* QEMU makes its sockets there itself. */
+static int give_to_qemu(virConnectPtr conn, const char *runtime_dir, struct err *e)
+{
+    uid_t uid;
+    gid_t gid;
+    char *capabilities = virConnectGetCapabilities(conn);
+    if (!capabilities)
+        return vm_error(e, "libvirt does not say as whom it starts QEMU");
+    bool known = vm_owner_in(capabilities, &uid, &gid);
+    free(capabilities);
+    if (known && chown(runtime_dir, uid, gid) < 0)
+        return err_errno(e, errno, "cannot give %s to QEMU's user", runtime_dir);
+    return 0;
+}
+
 static int define_and_create(
     virConnectPtr conn, const struct guest_config *config, const char *xml, struct err *e)
 {
+    if (config->runtime_dir && give_to_qemu(conn, config->runtime_dir, e) < 0)
+        return -1;
     virDomainPtr domain _cleanup_domain_ = virDomainDefineXML(conn, xml);
     if (!domain)
         return vm_error(e, "libvirt refuses the machine");

@@ -3,11 +3,13 @@
     with Machine(cdrom=iso, disks=[disk]) as vm:
         vm.wait_for("login:", 120)
 
-QEMU is always ended, with the interpreter too, however that ends."""
+A running machine is saved to a file (save) and goes on from it as often as one likes, each time on layers of its disks
+(overlay, incoming=). Disks and sticks can be plugged in while it runs. QEMU is always ended, with the interpreter too, however that ends."""
 import ctypes
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +22,17 @@ OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 class TimedOut(AssertionError):
     pass
+
+
+def new_disk(path, size="24G"):
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", path, size], check=True)
+    return path
+
+
+def overlay(base, path):
+    """A disk that begins as `base` is, which stays as it is."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", os.path.abspath(base), path], check=True)
+    return path
 
 
 def _die_with_parent():
@@ -36,21 +49,26 @@ class Machine:
     """disks: paths, or dicts {path, format, serial, interface}; nics: MACs or dicts {mac, link: bool, dhcp: bool}."""
 
     def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=2,
-                 forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), workdir=None, loadvm=None,
-                 boot=None):
-        self.dir = workdir or tempfile.mkdtemp(prefix="lodge-vm-")
+                 forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), incoming=None,
+                 boot=None, hotplug=False):
+        self.dir = tempfile.mkdtemp(prefix="lodge-vm-")
         self.serial_path = f"{self.dir}/serial.sock"
         self.qmp_path = f"{self.dir}/qmp.sock"
         self.ports = {port: free_port() for port in forward}
         self.text = ""
         self.seen = 0
         self.started = None
-        self.command = self._command(cdrom, usb, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot) + list(extra)
-        if loadvm:
-            self.command += ["-loadvm", loadvm]
+        self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot) + list(extra)
+        if hotplug or usb:
+            self.command += ["-device", "qemu-xhci,id=xhci"]
+        if usb:
+            self.command += ["-drive", f"if=none,id=usb,format=raw,readonly=on,file={usb}",
+                             "-device", "usb-storage,bus=xhci.0,drive=usb,bootindex=0"]
+        if incoming:
+            self.command += ["-incoming", f"exec:cat {incoming}"]
         self.process = self.serial = self.qmp = None
 
-    def _command(self, cdrom, usb, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot):
+    def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot):
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-m", str(memory), "-smp", str(cpus),
                    "-display", "none", "-vga", "std", "-no-user-config", "-rtc", "base=utc",
                    "-chardev", f"socket,id=s0,path={self.serial_path},server=on,wait=off,logfile={self.dir}/serial.log",
@@ -65,9 +83,6 @@ class Machine:
         if cdrom:
             command += ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={cdrom}",
                         "-device", f"scsi-cd,drive=cd,bus=scsi.0,bootindex={0 if boot != 'disk' else 9}"]
-        if usb:
-            command += ["-device", "qemu-xhci", "-drive", f"if=none,id=usb,format=raw,readonly=on,file={usb}",
-                        "-device", "usb-storage,drive=usb,bootindex=0"]
         for i, disk in enumerate(disks):
             disk = disk if isinstance(disk, dict) else {"path": disk}
             command += ["-drive", f"if=none,id=d{i},format={disk.get('format', 'qcow2')},cache=unsafe,discard=unmap,file={disk['path']}",
@@ -102,6 +117,8 @@ class Machine:
         self.qmp_file = self.qmp.makefile("rw")
         json.loads(self.qmp_file.readline())
         self.command_qmp("qmp_capabilities")
+        while self.command_qmp("query-status")["status"] == "inmigrate":
+            time.sleep(0.1)
 
     def _connect(self, path):
         deadline = time.monotonic() + 20
@@ -129,6 +146,28 @@ class Machine:
     def monitor(self, line):
         return self.command_qmp("human-monitor-command", **{"command-line": line})
 
+    def save(self, path):
+        """Stops the machine and writes all but its disks to a file, from which others go on (incoming=)."""
+        self.command_qmp("stop")
+        self.command_qmp("migrate", uri=f"exec:cat >{path}")
+        while (state := self.command_qmp("query-migrate").get("status")) not in ("completed", "failed"):
+            time.sleep(0.1)
+        assert state == "completed", f"the machine cannot be saved to {path}"
+        self.command_qmp("quit")
+        self.process.wait(30)
+
+    def plug_disk(self, path, serial, form="qcow2"):
+        """A disk on the SCSI controller, while the machine runs."""
+        self.monitor(f"drive_add 0 if=none,id={serial},format={form},cache=unsafe,discard=unmap,file={path}")
+        self.command_qmp("device_add", driver="scsi-hd", bus="scsi.0", drive=serial, serial=serial, id=f"dev-{serial}")
+
+    def plug_stick(self, path, name="stick"):
+        self.monitor(f"drive_add 0 if=none,id={name},format=raw,readonly=on,file={path}")
+        self.command_qmp("device_add", driver="usb-storage", bus="xhci.0", drive=name, id=f"dev-{name}")
+
+    def set_link(self, number, up):
+        self.command_qmp("set_link", name=f"n{number}", up=up)
+
     def kill(self):
         """Pulls the plug."""
         if self.process and self.process.poll() is None:
@@ -138,6 +177,8 @@ class Machine:
         for s in (self.serial, self.qmp):
             if s:
                 s.close()
+        if not os.environ.get("LODGE_TEST_KEEP"):
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def wait_end(self, timeout_s):
         deadline = time.monotonic() + timeout_s

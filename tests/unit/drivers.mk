@@ -3,7 +3,7 @@ driver_test_base := $(wildcard daemon/base/*.c)
 
 unit_tests += test_vm_xml test_guest_events test_image_policy test_image_helper test_net_config test_forwarding test_storage_dir
 
-unit_test_vm_xml_src  := $(driver_test_base) daemon/guest/vm_xml.c storage/storage_names.c
+unit_test_vm_xml_src  := $(driver_test_base) daemon/guest/vm_xml.c daemon/guest/vm_owner.c storage/storage_names.c
 unit_test_vm_xml_pkgs := libxml-2.0 gnutls jansson
 
 unit_test_guest_events_src  := $(driver_test_base) daemon/guest/vm_event.c daemon/helpers/ct_config.c

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "guest/vm_owner.h"
 #include "guest/vm_xml.h"
 
 #define UUID "8c1f4f0e-2b1d-4f6f-9a7b-0123456789ab"
@@ -176,6 +177,29 @@ static void slots_that_the_machine_does_not_have_are_refused(void **state)
     assert_null(xml);
 }
 
+static void the_user_of_qemu_is_read_from_the_capabilities(void **state)
+{
+    (void)state;
+    uid_t uid = 1;
+    gid_t gid = 1;
+    assert_true(
+        vm_owner_in("<capabilities><host><secmodel><model>apparmor</model><baselabel "
+                    "type='kvm'>+1:+1</baselabel></secmodel>"
+                    "<secmodel><model>dac</model><doi>0</doi><baselabel type='kvm'>+64055:+104</baselabel>"
+                    "<baselabel type='qemu'>+7:+8</baselabel></secmodel></host></capabilities>",
+            &uid, &gid));
+    assert_int_equal(uid, 64055);
+    assert_int_equal(gid, 104);
+    static const char *const without[] = {"", "<capabilities>", "<capabilities><host/></capabilities>",
+        "<capabilities><host><secmodel><model>dac</model><baselabel "
+        "type='kvm'>root:root</baselabel></secmodel></host></capabilities>",
+        "<capabilities><host><secmodel><model>dac</model><baselabel type='kvm'>+1:+2 "
+        "</baselabel></secmodel></host></capabilities>"};
+    for (size_t i = 0; i < ARRAY_SIZE(without); i++)
+        assert_false(vm_owner_in(without[i], &uid, &gid));
+    assert_int_equal(uid, 64055);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +209,7 @@ int main(void)
         cmocka_unit_test(what_stays_does_not_move_when_something_goes),
         cmocka_unit_test(ports_that_were_there_stay_when_more_are_needed),
         cmocka_unit_test(slots_that_the_machine_does_not_have_are_refused),
+        cmocka_unit_test(the_user_of_qemu_is_read_from_the_capabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
