@@ -28,7 +28,7 @@ def ssh_key():
 
 
 def answer(**changes):
-    """An answer file. Words of a section by `section__key` (hyphens as _); None leaves a key out."""
+    """An answer file. A key of a section by `section__key` (hyphens as _, a dot as __); None leaves it out."""
     sections = {
         "global": {"fqdn": "host1.example.org", "timezone": "Europe/Zurich", "reboot-mode": "power-off",
                    "root-ssh-keys": [ssh_key().with_suffix(".pub").read_text().strip()]},
@@ -39,8 +39,8 @@ def answer(**changes):
         "first-boot": {},
     }
     for name, value in changes.items():
-        section, _, key = name.replace("_", "-").partition("--")
-        sections[section][key] = value
+        section, _, key = name.partition("__")
+        sections[section.replace("_", "-")][key.replace("__", ".").replace("_", "-")] = value
     lines = []
     for section, keys in sections.items():
         lines.append(f"[{section}]")

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 import time
 
+import pyte
+
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
@@ -51,7 +53,7 @@ class Machine:
     def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=2,
                  forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), incoming=None,
                  boot=None, hotplug=False):
-        self.dir = tempfile.mkdtemp(prefix="lodge-vm-")
+        self.dir = os.path.join(tempfile.gettempdir(), f"lodge-vm-{os.urandom(6).hex()}")
         self.serial_path = f"{self.dir}/serial.sock"
         self.qmp_path = f"{self.dir}/qmp.sock"
         self.ports = {port: free_port() for port in forward}
@@ -66,6 +68,10 @@ class Machine:
                              "-device", "usb-storage,bus=xhci.0,drive=usb,bootindex=0"]
         if incoming:
             self.command += ["-incoming", f"exec:cat {incoming}"]
+        self.disks = [disk["path"] if isinstance(disk, dict) else disk for disk in disks]
+        self.events = []
+        self.screen = pyte.Screen(80, 24)
+        self.terminal = pyte.ByteStream(self.screen)
         self.process = self.serial = self.qmp = None
 
     def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot):
@@ -76,6 +82,7 @@ class Machine:
                    "-device", "virtio-rng-pci", "-device", "virtio-scsi-pci,id=scsi"]
         if uefi:
             variables = f"{self.dir}/vars.qcow2"
+            os.makedirs(self.dir, 0o700, exist_ok=True)
             if not os.path.exists(variables):
                 subprocess.run(["qemu-img", "convert", "-q", "-O", "qcow2", OVMF_VARS, variables], check=True)
             command += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
@@ -109,6 +116,7 @@ class Machine:
         self.kill()
 
     def start(self):
+        os.makedirs(self.dir, 0o700, exist_ok=True)
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stderr=open(f"{self.dir}/qemu.log", "a"),
                                         preexec_fn=_die_with_parent)
         self.started = time.monotonic()
@@ -142,6 +150,12 @@ class Machine:
                 raise AssertionError(f"{name}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+            self.events.append(answer.get("event"))
+
+    def event(self, name):
+        """Whether QEMU has told of it since the start: RESET, SHUTDOWN …"""
+        self.command_qmp("query-status")
+        return name in self.events
 
     def monitor(self, line):
         return self.command_qmp("human-monitor-command", **{"command-line": line})
@@ -198,6 +212,7 @@ class Machine:
             return
         if not data:
             time.sleep(min(timeout_s, 0.1))
+        self.terminal.feed(data)
         # Without the escape sequences that move the cursor and set colours.
         self.text += re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])", "", data.decode(errors="replace"))
 
@@ -220,6 +235,19 @@ class Machine:
                 raise TimedOut(f"{pattern!r} did not come within {timeout_s} s\n{self.tail()}")
             self._read(0.2)
 
+    def shown(self):
+        """What a terminal on the serial port shows now."""
+        return "\n".join(self.screen.display)
+
+    def wait_shown(self, *words, timeout_s=60):
+        """Until all of these are on the terminal's screen at once."""
+        deadline = time.monotonic() + timeout_s
+        while not all(word in self.shown() for word in words):
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise TimedOut(f"{words} did not come; the terminal shows:\n{self.shown()}")
+            self._read(0.2)
+        return self
+
     def send(self, text):
         self.serial.sendall(text.encode())
 
@@ -233,4 +261,5 @@ class Machine:
         return int(found.group(1)), output.split("\n", 1)[1] if "\n" in output else ""
 
     def screenshot(self, path):
-        self.command_qmp("screendump", filename=path)
+        """What the monitor shows, as a PNG."""
+        self.command_qmp("screendump", filename=str(path), format="png")

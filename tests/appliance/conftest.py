@@ -1,0 +1,34 @@
+"""What the appliance's tests share: figures that are printed at the end, and the states that they start from."""
+import pytest
+
+import stages
+
+figures = []
+
+
+@pytest.fixture
+def figure():
+    """figure(what, reached, goal, ok): printed at the end; the test fails when it is missed."""
+    def note(what, reached, goal, ok):
+        figures.append(f"{what}: {reached} (to reach: {goal})")
+        assert ok, figures[-1]
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in figures:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def rescue():
+    with stages.rescued() as vm:
+        yield vm
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A host that has just started, one for the tests of a file, which change it in turn."""
+    folder = tmp_path_factory.mktemp("host")
+    with stages.booted().start(folder) as vm:
+        yield stages.Saved.go_on(vm)

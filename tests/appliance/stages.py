@@ -1,0 +1,140 @@
+"""States that tests start from, each made once for an image and kept in build/appliance:
+
+    installed()  disks of a host just installed from the medium
+    booted()     the same, started, with its API answering: Saved.start() goes on from there in seconds
+    rescued()    the medium's rescue shell, for trying the installer again and again
+"""
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import time
+
+from host import CACHE, MAC, ROOT, Host, answer, ssh_key
+from machine import Machine, new_disk, overlay
+
+BUILD_ISO = ROOT / "iso/build.sh"
+BOOT_S, INSTALL_S = 240, 420
+
+
+def medium(answer_text=None):
+    """The ISO; with an answer file on it, another one."""
+    subprocess.run([BUILD_ISO], check=True, stderr=subprocess.DEVNULL)
+    plain = max(ROOT.glob("build/lodge-*.iso"), key=os.path.getmtime)
+    if answer_text is None:
+        return plain
+    CACHE.mkdir(parents=True, exist_ok=True)
+    file, iso = CACHE / "answer.toml", CACHE / "answered.iso"
+    file.write_text(answer_text)
+    subprocess.run([BUILD_ISO, file, iso], check=True, stderr=subprocess.DEVNULL)
+    return iso
+
+
+def _key():
+    """Of everything that a state is made of: the image, the answer, the machine's hardware."""
+    image = (ROOT / "build/image/stamp").read_bytes()
+    hardware = [word for word in Host(["disk"], hotplug=True).command if "/" not in word and "hostfwd" not in word]
+    return hashlib.sha256(image + "\n".join([*hardware, answer()]).encode()).hexdigest()
+
+
+def _made(name):
+    stamp = CACHE / f"{name}.stamp"
+    return stamp.exists() and stamp.read_text() == _key()
+
+
+@contextlib.contextmanager
+def _making(name):
+    """Stamped last: what was cut short is made again."""
+    (CACHE / f"{name}.stamp").unlink(missing_ok=True)
+    yield
+    (CACHE / f"{name}.stamp").write_text(_key())
+
+
+def install(disk, *, cdrom, keep_text=None, **more):
+    """Starts a medium that installs unattended, until the machine switches itself off; seconds of (all, the installation)."""
+    with Machine(cdrom=cdrom, disks=[disk, *more.pop("others", [])], **more) as vm:
+        # Screen and serial port both try; the other one follows the log of who came first.
+        vm.wait_for("Installing Lodge by|being installed from another console", BOOT_S, fail="cannot start|r: try again")
+        begun = vm.elapsed()
+        vm.wait_for("Lodge is installed|installation complete", INSTALL_S, fail="r: try again")
+        took = vm.elapsed() - begun
+        vm.wait_end(60)
+        if keep_text is not None:
+            keep_text.append(vm.text)
+        return vm.elapsed(), took
+
+
+def installed():
+    disk = CACHE / "installed.qcow2"
+    if not _made("installed"):
+        with _making("installed"):
+            install(new_disk(disk), cdrom=medium(answer()))
+    return disk
+
+
+class Saved:
+    """A machine as it was: `start` goes on from there, on layers of its disks, as often as one likes."""
+
+    def __init__(self, name):
+        self.ram, self.disk, self.about = CACHE / f"{name}.ram", CACHE / f"{name}.qcow2", CACHE / f"{name}.json"
+
+    def start(self, folder):
+        """A Host (not yet started: use `with`) whose clock is set once it answers; see go_on."""
+        return Host([overlay(self.disk, f"{folder}/disk.qcow2")], incoming=self.ram, hotplug=True)
+
+    @staticmethod
+    def go_on(host):
+        """Its clock stood still while it was saved."""
+        host.wait_ssh(f"date -s @{time.time():.0f} >/dev/null", 60)
+        return host
+
+
+def booted():
+    saved = Saved("booted")
+    if not _made("booted"):
+        with _making("booted"):
+            base = installed()
+            subprocess.run(["cp", "--reflink=auto", base, saved.disk], check=True)
+            with Host([saved.disk], hotplug=True) as vm:
+                save_booted(vm, vm.wait_for_api(BOOT_S))
+    return saved
+
+
+def save_booted(vm, seconds):
+    """Once its start is over. The figures of that start are kept beside it."""
+    saved = Saved("booted")
+    vm.wait_ssh("systemctl is-system-running --wait || systemctl --failed --no-legend >&2", 120)
+    vm.save(saved.ram)
+    saved.about.write_text(json.dumps({"api_s": seconds}))
+
+
+def rescued():
+    """A rescue shell of the medium on the serial port (a saved one), with no disk but what a test plugs in. Two cards: the
+    first with DHCP, at the other nobody answers."""
+    ram, scratch, iso = CACHE / "rescue.ram", CACHE / "rescue.qcow2", medium()
+    machine = {"cdrom": iso, "nics": [MAC, {"mac": "52:54:00:4c:00:02", "dhcp": False}], "memory": 3072, "hotplug": True}
+    if not _made("rescue"):
+        with _making("rescue"), Machine(**machine) as vm:
+            new_disk(scratch, "1G")
+            choose(vm, "rescue")
+            vm.wait_for("rescue shell", BOOT_S)
+            vm.wait_for("# ", 60)
+            assert vm.run("udevadm settle; stty -echo; PS1='# '", 60)[0] == 0
+            vm.save(ram)
+    return Machine(**machine, incoming=ram)
+
+
+ENTRIES = ["install", "volume", "check", "rescue", "disk"]
+
+
+def choose(vm, entry, answered=False):
+    """An entry of the medium's boot menu, by the serial port."""
+    entries = [*ENTRIES[:1], "unattended", *ENTRIES[1:]] if answered else ENTRIES
+    default = 1 if answered else 0
+    vm.wait_for("Install Lodge", 60)
+    time.sleep(1)  # the menu is being drawn: keys before that are lost
+    for _ in range(abs(entries.index(entry) - default)):
+        vm.send("\x1b[B" if entries.index(entry) > default else "\x1b[A")
+        time.sleep(0.3)
+    vm.send("\r")

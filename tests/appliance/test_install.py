@@ -1,0 +1,120 @@
+"""From the medium to an answering host, by BIOS, as a CD, without a question."""
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import stages
+from host import CACHE, Host, answer
+from machine import new_disk, overlay
+
+LODGE_UNITS = ["lodged", "lodge-gate", "lodge-guests", "lodge-first-boot", "lodge-port443", "lodge-console@tty1", "lodge-console@ttyS0"]
+
+
+def test_the_medium_is_small_enough(figure):
+    megabytes = stages.medium().stat().st_size / 1e6
+    figure("size of the ISO", f"{megabytes:.0f} MB", "<= 500 MB", megabytes <= 500)
+
+
+def test_a_cd_installs_by_bios_without_a_question_and_leaves_the_other_disk_alone(tmp_path):
+    other = tmp_path / "other.raw"
+    other.write_bytes(os.urandom(64 << 20))
+    before = hashlib.sha256(other.read_bytes()).digest()
+    with stages._making("installed"):
+        disk = new_disk(CACHE / "installed.qcow2")
+        stages.install(disk, cdrom=stages.medium(answer()), others=[{"path": str(other), "format": "raw"}])
+    assert hashlib.sha256(other.read_bytes()).digest() == before
+
+
+def test_the_installed_host_starts_by_bios_and_its_api_answers():
+    """Saved for the other tests once it is up."""
+    saved = stages.Saved("booted")
+    with stages._making("booted"):
+        subprocess.run(["cp", "--reflink=auto", stages.installed(), saved.disk], check=True)
+        with Host([saved.disk], hotplug=True) as vm:
+            seconds = vm.wait_for_api(stages.BOOT_S)
+            assert vm.answers(8443)
+            assert vm.api().get("/session").expect(200).json["user"] == "admin"
+            stages.save_booted(vm, seconds)
+
+
+def test_its_api_answers_nearly_as_soon_as_the_same_host_without_lodge_is_up(tmp_path, figure):
+    """Both from power on: the same image, with Lodge's units masked, until it reaches multi-user."""
+    disk = overlay(stages.booted().disk, f"{tmp_path}/disk.qcow2")
+    masks = " ".join(f"systemd.mask={unit}.service" for unit in LODGE_UNITS)
+    with Host([disk]) as vm:
+        with_lodge = vm.wait_for_api(stages.BOOT_S)
+        vm.wait_ssh("mount /dev/disk/by-partlabel/lodge-esp* /mnt && grub-editenv /mnt/grub/grubenv set "
+                    f"'lodge_options=systemd.show_status=1 {masks}' && umount /mnt")
+        vm.ssh("systemctl poweroff", check=False)
+        vm.wait_end(90)
+    with Host([disk]) as vm:
+        vm.wait_for("Reached target.*[Mm]ulti-[Uu]ser", stages.BOOT_S)
+        without = vm.elapsed()
+        assert not vm.answers()
+    first = json.loads(stages.Saved("booted").about.read_text())["api_s"]
+    best = min(first, with_lodge)
+    figure("power on to the API, against multi-user without Lodge", f"{best:.0f} s / {without:.0f} s = {best / without:.2f}", "<= 1.2", best <= 1.2 * without)
+
+
+@pytest.fixture(scope="module")
+def facts(host):
+    """What several tests ask, in one go."""
+    words = {
+        "hostname": "hostname -f", "zone": "readlink /etc/localtime", "failed": "systemctl --failed --no-legend --plain",
+        "mounts": "findmnt -rn -o TARGET,FSTYPE,OPTIONS", "lvs": "lvs --noheadings -o lv_name,lv_attr", "links": "ip -br link",
+        "machine_id": "cat /etc/machine-id", "hostkey": "cat /var/lib/lodge-host/etc/ssh/ssh_host_ed25519_key.pub", "free": "free -b",
+        "vg": "vgs --noheadings -o vg_name", "shadow": "cat /etc/shadow", "json": "cat /var/lib/lodge-host/host.json",
+        "errors": "journalctl -b -p err --no-pager -o cat", "lodge": "journalctl -b -p warning --no-pager -o cat -u lodged -u lodge-gate",
+        "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
+    script = "".join(f"echo '##{name}'; {command};" for name, command in words.items())
+    found = {}
+    for part in host.ssh(script, check=False).stdout.split("##")[1:]:
+        name, _, text = part.partition("\n")
+        found[name] = text.strip()
+    return found
+
+
+def test_the_host_is_what_the_answer_file_says(facts):
+    assert facts["hostname"] == "host1.example.org"
+    assert facts["zone"].endswith("/Europe/Zurich")
+    assert "br0" in facts["links"] and "lan0" in facts["links"]
+
+
+def test_nothing_failed_and_nothing_complains(facts):
+    assert facts["failed"] == ""
+    assert facts["lodge"] == ""
+    known = ("platform regulatory", "systemd-ssh-generator", "Unhandled WRMSR")
+    assert [line for line in facts["errors"].splitlines() if not any(k in line for k in known)] == []
+
+
+def test_its_pools_are_ready(facts, host):
+    mounts = {line.split()[0]: line.split()[1:] for line in facts["mounts"].splitlines()}
+    assert mounts["/var/lib/lodge/local"][0] == "xfs" and "prjquota" in mounts["/var/lib/lodge/local"][1]
+    assert mounts["/var/lib/lodge/pools"][0] == "xfs"
+    volumes = dict(line.split() for line in facts["lvs"].splitlines())
+    assert volumes["guests"].startswith("t") and volumes["local"].startswith("-")
+    pool = host.api().get("/pools/local").expect(200).json
+    assert pool["status"]["size"] > 5 << 30
+
+
+def test_secrets_are_kept_as_hashes_only_and_the_first_one_is_forgotten(facts):
+    assert "correct horse" not in facts["json"] + facts["shadow"]
+    assert "password_hash" not in json.dumps(json.loads(facts["json"]).get("admin", {}))
+    assert "No such file" in facts["first"]
+
+
+def test_an_idle_host_takes_little_memory(facts, figure):
+    used = int(facts["free"].splitlines()[1].split()[2]) / 1e6
+    figure("memory used by the idle host, without page cache", f"{used:.0f} MB", "<= 400 MB", used <= 400)
+
+
+def test_another_installation_of_the_same_image_shares_no_secret_with_it(facts):
+    """Against what the medium itself carries: the image has neither ids nor keys to share."""
+    assert len(facts["machine_id"]) == 32 and facts["hostkey"].startswith("ssh-ed25519")
+    listing = subprocess.run(["unsquashfs", "-l", stages.ROOT / "build/image/lodge.squashfs"], capture_output=True, text=True, check=True).stdout
+    assert "ssh_host" not in listing and not [p for p in listing.splitlines() if pathlib.Path(p).name.endswith((".key", "random-seed"))]
+    assert subprocess.run(["unsquashfs", "-cat", stages.ROOT / "build/image/lodge.squashfs", "etc/machine-id"], capture_output=True, check=True).stdout == b""
