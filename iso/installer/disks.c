@@ -5,9 +5,11 @@
 struct contents {
     size_t parts;
     bool windows, lodge, lodge_unfinished, data;
-    struct buf kinds;    /* "ext4, swap" */
-    const char *group;   /* a volume group, by its name or "" */
-    const char *special; /* a word for what decides: "part of a RAID array" */
+    char id[INSTALLATION_ID_LEN + 1]; /* of the Lodge installation */
+    const char *host;                 /* its name, as far as it is known; NULL: not */
+    struct buf kinds;                 /* "ext4, swap" */
+    const char *group;                /* a volume group, by its name or "" */
+    const char *special;              /* a word for what decides: "part of a RAID array" */
 };
 
 static void add_name(struct inventory *i, struct name_list *list, const char *name)
@@ -56,11 +58,39 @@ static const struct {
     {"VMFS_volume_member", "VMware storage"},
 };
 
+/* Whether a partition's name is that of this part of a Lodge installation: "lodge-1a2b3c4d-state". */
+static bool is_lodge_part(
+    const char *partlabel, const char *part, char ret_id[static INSTALLATION_ID_LEN + 1])
+{
+    const char *id = partlabel + strlen("lodge-");
+    if (!text_starts(partlabel, "lodge-") || strspn(id, "0123456789abcdef") != INSTALLATION_ID_LEN ||
+        id[INSTALLATION_ID_LEN] != '-' || !streq(id + INSTALLATION_ID_LEN + 1, part))
+        return false;
+    snprintf(ret_id, INSTALLATION_ID_LEN + 1, "%s", id);
+    return true;
+}
+
+/* The state's file system is labelled with the host's name; it stands on the partition or on its array. */
+static const char *label_of_state(const json_t *node)
+{
+    const json_t *array = json_array_get(json_get_arr(node, "children"), 0);
+    const json_t *holder = array ? array : node;
+    return streq(json_get_str(holder, "fstype", ""), "ext4") ? json_get_str(holder, "label", "") : "";
+}
+
+static void note_lodge(struct contents *c, const json_t *node)
+{
+    const char *partlabel = json_get_str(node, "partlabel", "");
+    c->lodge |= is_lodge_part(partlabel, "bios", c->id);
+    c->lodge_unfinished |= streq(partlabel, "lodge-unfinished");
+    if (is_lodge_part(partlabel, "state", c->id))
+        c->host = label_of_state(node);
+}
+
 static void note_kind(struct contents *c, const json_t *node, const json_t *pvs)
 {
     const char *fstype = json_get_str(node, "fstype", ""), *partlabel = json_get_str(node, "partlabel", "");
-    c->lodge |= streq(partlabel, "lodge-bios");
-    c->lodge_unfinished |= streq(partlabel, "lodge-unfinished");
+    note_lodge(c, node);
     c->windows |= streq(fstype, "ntfs") || strcasestr(partlabel, "microsoft") != NULL;
     if (!*fstype)
         return;
@@ -115,7 +145,8 @@ static char *words(const struct contents *c, const struct disk *d, const json_t 
     char count[48];
     snprintf(count, sizeof(count), "%zu partition%s", c->parts, c->parts == 1 ? "" : "s");
     if (d->state == DISK_LODGE)
-        return mem_strdup("Lodge installation");
+        return mem_printf(
+            "Lodge installation %s%s%s", c->id, c->host && *c->host ? ", host " : "", c->host ? c->host : "");
     if (d->state == DISK_UNFINISHED)
         return mem_strdup("unfinished Lodge installation");
     if (c->windows)

@@ -55,12 +55,13 @@ char *host_json(const struct plan_input *in)
     json_t *first_boot =
         in->first_boot ? json_pack("{s:s}", "script", "/var/lib/lodge-host/first-boot") : json_null();
     _cleanup_json_ json_t *whole = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:o, s:{s:s?, s:o}, s:{s:s?}, s:o, s:b, s:{s:o}, s:o, s:s, s:s}",
-        "version", 1, "hostname", host, "domain", answer_domain(a), "timezone", a->global.timezone,
-        "keyboard", keyboard_named(a->global.keyboard)->keymap, "network", network_json(in), "root",
-        "password_hash", in->root_hash, "ssh_keys", texts(&a->global.root_ssh_keys), "admin", "password_hash",
-        in->admin_hash, "disks", disks_json(in->target), "mirror", in->target->n_disks == 2, "time", "ntp",
-        texts(&a->global.ntp), "first_boot", first_boot, "installed", in->now, "image", in->image_version);
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:o, s:{s:s?, s:o}, s:{s:s?}, s:o, s:b, s:{s:o}, s:o, s:s, s:s}",
+        "version", 1, "id", in->installation_id, "hostname", host, "domain", answer_domain(a), "timezone",
+        a->global.timezone, "keyboard", keyboard_named(a->global.keyboard)->keymap, "network",
+        network_json(in), "root", "password_hash", in->root_hash, "ssh_keys", texts(&a->global.root_ssh_keys),
+        "admin", "password_hash", in->admin_hash, "disks", disks_json(in->target), "mirror",
+        in->target->n_disks == 2, "time", "ntp", texts(&a->global.ntp), "first_boot", first_boot, "installed",
+        in->now, "image", in->image_version);
     char *text = whole ? json_dumps(whole, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
     return text ? text : mem_strdup("{}");
 }

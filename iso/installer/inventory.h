@@ -8,6 +8,9 @@
 #include "base/json.h"
 
 #define INVENTORY_MAX 64
+/* Hexadecimal digits that tell one installation of Lodge from another: a FAT serial number has as many, and
+ * "lodge-1a2b3c4d-state" fits the 36 characters of a partition's name and the 32 of an array's. */
+#define INSTALLATION_ID_LEN 8
 
 enum disk_state {
     DISK_EMPTY,      /* nothing that anybody would miss */

@@ -101,14 +101,26 @@ const char *plan_partition(struct planning *p, const char *disk, unsigned number
     return plan_text(p, "%s%s%u", disk, digit ? "p" : "", number);
 }
 
+const char *plan_name(struct planning *p, enum partition part)
+{
+    static const char *const names[] = {[PART_BIOS] = "bios",
+        [PART_ESP] = "esp",
+        [PART_SLOT_A] = "a",
+        [PART_SLOT_B] = "b",
+        [PART_STATE] = "state",
+        [PART_LVM] = "lvm"};
+    return plan_text(p, "lodge-%s-%s", p->in->installation_id, names[part]);
+}
+
+const char *plan_group(struct planning *p)
+{
+    return plan_text(p, "lodge_%s", p->in->installation_id);
+}
+
 const char *plan_device(struct planning *p, enum partition part)
 {
-    static const char *const arrays[] = {[PART_SLOT_A] = "/dev/md/lodge-a",
-        [PART_SLOT_B] = "/dev/md/lodge-b",
-        [PART_STATE] = "/dev/md/lodge-state",
-        [PART_LVM] = "/dev/md/lodge-lvm"};
     if (p->in->target->n_disks == 2)
-        return arrays[part];
+        return plan_text(p, "/dev/md/%s", plan_name(p, part));
     return plan_partition(p, p->in->target->disks[0]->path, part);
 }
 

@@ -58,6 +58,7 @@ struct plan_input {
     const char *root_hash, *admin_hash; /* NULL: none */
     const char *first_boot;             /* the script's text; NULL: none */
     const char *machine_id;             /* 32 hexadecimal digits */
+    const char *installation_id;        /* INSTALLATION_ID_LEN of them: what tells its parts from others' */
     const uint8_t *random_seed;         /* PLAN_SEED_BYTES */
     const char *now;                    /* RFC 3339 */
     const char *image_version;

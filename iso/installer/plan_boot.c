@@ -1,10 +1,10 @@
 /* The steps that make a host of the disk: its configuration, and what starts it by BIOS and by UEFI. */
 #include "iso/installer/plan_inner.h"
 
-/* The boot menu of an installed host. It never changes, updates neither: what does stands in the environment
- * block beside it. Kernel and initrd stand on the ESP, since GRUB in Debian neither reads a zstd squashfs nor
- * writes its environment to LVM or md. */
-static const char grub_cfg[] =
+/* The boot menu of an installed host, behind the line that says whose disks it starts from. It never changes,
+ * updates neither: what does stands in the environment block beside it. Kernel and initrd stand on the ESP,
+ * since GRUB in Debian neither reads a zstd squashfs nor writes its environment to LVM or md. */
+static const char grub_menu[] =
     "# The boot menu of an installed host. It never changes: what does stands in the environment block "
     "beside it.\n"
     "#   lodge_slot     a or b: what is started\n"
@@ -31,7 +31,8 @@ static const char grub_cfg[] =
     "    set default=a\n"
     "fi\n"
     "set timeout=3\n"
-    "set common=\"boot=lodge console=ttyS0,115200 console=tty0 quiet loglevel=4 panic=30 $lodge_options\"\n"
+    "set common=\"boot=lodge $lodge_disks console=ttyS0,115200 console=tty0 quiet loglevel=4 panic=30 "
+    "$lodge_options\"\n"
     "\n"
     "menuentry \"Lodge\" --id a {\n"
     "    linux /lodge/a/vmlinuz $common lodge.slot=a\n"
@@ -47,11 +48,6 @@ static const char grub_cfg[] =
     "    linux /lodge/$default/vmlinuz $common lodge.slot=$default systemd.unit=rescue.target\n"
     "    initrd /lodge/$default/initrd.img\n"
     "}\n";
-
-const char *boot_grub_cfg(void)
-{
-    return grub_cfg;
-}
 
 static const char *below(struct planning *p, const char *dir, const char *rest)
 {
@@ -105,23 +101,35 @@ static void copy_to_esp(struct planning *p, enum medium_file file, const char *p
     s->weight = 4;
 }
 
+/* grub-install makes GRUB find its own folder by this number: each ESP has another one, a mirror's too. */
+static const char *esp_serial(struct planning *p, size_t disk)
+{
+    return plan_text(p, "%08lx", strtoul(p->in->installation_id, NULL, 16) ^ disk);
+}
+
+/* With lodge.mirror a single partition is half of a mirror, and not to be mounted. Owned. */
+static char *boot_menu(const struct plan_input *in)
+{
+    return mem_printf("set lodge_disks=\"lodge.id=%s%s\"\n%s", in->installation_id,
+        in->target->n_disks == 2 ? " lodge.mirror" : "", grub_menu);
+}
+
 static void boot_disk(struct planning *p, size_t i)
 {
     const char *disk = p->in->target->disks[i]->path, *esp = plan_esp_dir(p, i);
     const char *device = plan_partition(p, disk, PART_ESP), *grubenv = below(p, esp, "grub/grubenv");
-    plan_run(p, i ? NULL : "Making the host start", "mkfs.vfat", "-F", "32", "-n", "LODGE-ESP", device);
+    plan_run(p, i ? NULL : "Making the host start", "mkfs.vfat", "-F", "32", "-n", "LODGE-ESP", "-i",
+        esp_serial(p, i), device);
     plan_mount(p, device, esp);
     plan_dir(p, below(p, esp, "lodge/a"), 0755);
     plan_dir(p, below(p, esp, "lodge/b"), 0755);
     plan_dir(p, below(p, esp, "grub"), 0755);
     copy_to_esp(p, MEDIUM_KERNEL, below(p, esp, "lodge/a/vmlinuz"));
     copy_to_esp(p, MEDIUM_INITRD, below(p, esp, "lodge/a/initrd.img"));
-    plan_write(p, below(p, esp, "grub/grub.cfg"), grub_cfg, strlen(grub_cfg), 0644);
+    _cleanup_free_ char *menu = boot_menu(p->in);
+    plan_write(p, below(p, esp, "grub/grub.cfg"), menu, strlen(menu), 0644);
     plan_run(p, NULL, "grub-editenv", grubenv, "create");
     plan_run(p, NULL, "grub-editenv", grubenv, "set", "lodge_slot=a");
-    if (p->in->target->n_disks ==
-        2) /* then a single partition of that name is half of a mirror, and not to be mounted */
-        plan_run(p, NULL, "grub-editenv", grubenv, "set", "lodge_options=lodge.mirror");
     plan_run(p, NULL, "grub-install", "--target=x86_64-efi", plan_text(p, "--efi-directory=%s", esp),
         plan_text(p, "--boot-directory=%s", esp), "--removable", "--no-nvram")
         ->weight = 5;

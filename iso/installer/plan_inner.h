@@ -23,6 +23,10 @@ void plan_mount(struct planning *p, const char *device, const char *path);
 const char *plan_text(struct planning *p, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* "/dev/sda2", "/dev/nvme0n1p2". */
 const char *plan_partition(struct planning *p, const char *disk, unsigned number);
+/* "lodge-1a2b3c4d-state": the name of a partition, and of the array of two. */
+const char *plan_name(struct planning *p, enum partition part);
+/* "lodge_1a2b3c4d": without a hyphen, which device mapper and systemd would write differently. */
+const char *plan_group(struct planning *p);
 /* Where a file system of the layout stands: a partition, or the array of two. */
 const char *plan_device(struct planning *p, enum partition part);
 const char *plan_state_dir(struct planning *p);
@@ -35,5 +39,3 @@ void plan_boot(struct planning *p);
 void plan_finish(struct planning *p);
 /* Size of the state file system. */
 uint64_t plan_state_bytes(const struct plan_input *in);
-/* The static grub.cfg; borrowed. */
-const char *boot_grub_cfg(void);

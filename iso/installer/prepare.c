@@ -69,6 +69,13 @@ static void make_machine_id(char out[static 33])
     *out = '\0';
 }
 
+static void make_installation_id(char out[static INSTALLATION_ID_LEN + 1])
+{
+    uint8_t bytes[INSTALLATION_ID_LEN / 2];
+    random_bytes(bytes, sizeof(bytes));
+    hex_encode(bytes, sizeof(bytes), out);
+}
+
 int prepare_plan(const struct prepare *in, struct prepared *ret, struct err *e)
 {
     const struct answer *a = in->answer;
@@ -79,6 +86,7 @@ int prepare_plan(const struct prepare *in, struct prepared *ret, struct err *e)
         take_script(in, &ret->first_boot, e) < 0)
         return -1;
     make_machine_id(ret->machine_id);
+    make_installation_id(ret->installation_id);
     random_bytes(ret->seed, sizeof(ret->seed));
     time_format(clock_unix_ms(&clock_system), ret->now);
     ret->input = (struct plan_input){.answer = a,
@@ -89,6 +97,7 @@ int prepare_plan(const struct prepare *in, struct prepared *ret, struct err *e)
         .admin_hash = ret->admin_hash,
         .first_boot = ret->first_boot,
         .machine_id = ret->machine_id,
+        .installation_id = ret->installation_id,
         .random_seed = ret->seed,
         .now = ret->now,
         .image_version = LODGE_VERSION,

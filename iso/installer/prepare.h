@@ -11,7 +11,7 @@ struct prepared {
     struct medium medium;
     struct plan plan;
     char *root_hash, *admin_hash, *first_boot; /* owned */
-    char machine_id[33];
+    char machine_id[33], installation_id[INSTALLATION_ID_LEN + 1];
     uint8_t seed[PLAN_SEED_BYTES];
     char now[TIME_LEN + 1];
 };

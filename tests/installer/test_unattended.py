@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -97,6 +98,12 @@ def install(answer_path, inventory_path, medium):
     return installer("run", "--answer", answer_path, "--inventory", inventory_path, "--medium", medium, *skips)
 
 
+def test_two_installations_have_nothing_in_common(answer, inventory, medium):
+    plan = ("run", "--answer", answer(), "--inventory", inventory(disk()), "--medium", medium, "--dry-run")
+    ids = {tuple(set(re.findall("lodge[-_]([0-9a-f]{8})", installer(*plan).stdout))) for _ in range(2)}
+    assert len(ids) == 2 and all(len(found) == 1 for found in ids)
+
+
 def mounted_below():
     with open("/proc/mounts", encoding="ascii") as file:
         return [line for line in file if "/run/lodge-installer" in line]
@@ -108,7 +115,7 @@ def test_an_installation_leaves_a_disk_that_starts_and_nothing_mounted(answer, i
     assert done.returncode == 0, done.stderr
     assert not mounted_below()
     table = run("sgdisk", "--print", loop)
-    assert "lodge-bios" in table and "lodge-unfinished" not in table and "lodge-lvm" in table
+    assert "lodge-unfinished" not in table
     run("partx", "--update", loop)  # renaming a part made the kernel forget all of a loop device's
     image = (medium / "lodge.squashfs").read_bytes()
     with open(f"{loop}p3", "rb") as slot:
@@ -123,10 +130,11 @@ def test_an_installation_leaves_a_disk_that_starts_and_nothing_mounted(answer, i
         keys = list((state / "lib/lodge-host/etc/ssh").glob("ssh_host_*_key"))
     finally:
         run("umount", state)
+    assert [f"lodge-{host['id']}-{part}" for part in ("bios", "esp", "a", "b", "state", "lvm")] == re.findall("lodge-.*", table)
     assert host["hostname"] == "host1" and host["network"]["interface"] == {"mac": "52:54:00:00:00:02", "name": "lan0"}
     assert host["admin"]["password_hash"].startswith("$y$") and mode == 0o600
     assert len(machine_id) == 33 and len(keys) >= 2
-    assert "LODGE-STATE" in run("blkid", "-p", f"{loop}p5")
+    assert 'LABEL="host1"' in run("blkid", "-p", f"{loop}p5")
 
 
 def test_a_failed_installation_is_known_by_its_disk_and_can_be_tried_again(answer, inventory, medium, loop):

@@ -1,5 +1,4 @@
-/* The installer's decisions: what is on a disk, which disk an answer means, what is done to it, where screens
- * lead. */
+/* The installer's decisions: which disk an answer means, what is done to it, where screens lead. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,78 +16,6 @@
 #include "iso/installer/ui_model.h"
 
 #define GB UINT64_C(1000000000)
-
-/* ---- what is on a disk ---- */
-
-static const char lsblk[] =
-    "{\"blockdevices\": ["
-    "{\"name\":\"sda\",\"path\":\"/dev/"
-    "sda\",\"size\":500107862016,\"type\":\"disk\",\"ro\":false,\"model\":\" Old Disk \","
-    "\"serial\":\"W1\",\"wwn\":\"0x5000\",\"tran\":\"sata\",\"pttype\":\"gpt\",\"mountpoints\":[null],"
-    "\"children\":["
-    "{\"name\":\"sda1\",\"path\":\"/dev/"
-    "sda1\",\"size\":1,\"type\":\"part\",\"fstype\":\"vfat\",\"mountpoints\":[null]},"
-    "{\"name\":\"sda2\",\"path\":\"/dev/sda2\",\"size\":1,\"type\":\"part\",\"partlabel\":\"Microsoft "
-    "reserved "
-    "partition\",\"mountpoints\":[null]},"
-    "{\"name\":\"sda3\",\"path\":\"/dev/"
-    "sda3\",\"size\":1,\"type\":\"part\",\"fstype\":\"ntfs\",\"mountpoints\":[null]}]},"
-    "{\"name\":\"sdb\",\"path\":\"/dev/sdb\",\"size\":64000000000,\"type\":\"disk\",\"children\":["
-    "{\"name\":\"sdb1\",\"path\":\"/dev/sdb1\",\"type\":\"part\",\"fstype\":\"LVM2_member\",\"children\":["
-    "{\"name\":\"my--vg-root\",\"path\":\"/dev/mapper/my--vg-root\",\"type\":\"lvm\",\"fstype\":\"ext4\","
-    "\"mountpoints\":[\"/srv\"]}]}]},"
-    "{\"name\":\"sdc\",\"path\":\"/dev/"
-    "sdc\",\"size\":64000000000,\"type\":\"disk\",\"fstype\":null,\"pttype\":\"dos\"},"
-    "{\"name\":\"sdd\",\"path\":\"/dev/sdd\",\"size\":64000000000,\"type\":\"disk\",\"children\":["
-    "{\"name\":\"sdd1\",\"path\":\"/dev/sdd1\",\"type\":\"part\",\"partlabel\":\"lodge-bios\"}]},"
-    "{\"name\":\"sde\",\"path\":\"/dev/sde\",\"size\":64000000000,\"type\":\"disk\",\"children\":["
-    "{\"name\":\"sde1\",\"path\":\"/dev/sde1\",\"type\":\"part\",\"partlabel\":\"lodge-unfinished\"},"
-    "{\"name\":\"sde3\",\"path\":\"/dev/"
-    "sde3\",\"type\":\"part\",\"fstype\":\"linux_raid_member\",\"children\":["
-    "{\"name\":\"md127\",\"path\":\"/dev/md127\",\"type\":\"raid1\"}]}]},"
-    "{\"name\":\"sdf\",\"path\":\"/dev/"
-    "sdf\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"iso9660\",\"label\":\"LODGE\"},"
-    "{\"name\":\"sdg\",\"path\":\"/dev/"
-    "sdg\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"ext4\",\"label\":\"backup\"},"
-    "{\"name\":\"sdh\",\"path\":\"/dev/sdh\",\"size\":0,\"type\":\"disk\"},"
-    "{\"name\":\"zram0\",\"path\":\"/dev/zram0\",\"size\":800000000000,\"type\":\"disk\"},"
-    "{\"name\":\"sr0\",\"path\":\"/dev/sr0\",\"size\":800000000,\"type\":\"rom\"}]}";
-static const char pvs[] = "{\"report\":[{\"pv\":[{\"pv_name\":\"/dev/sdb1\",\"vg_name\":\"my-vg\"}]}]}";
-
-static void what_is_on_a_disk_is_said_in_words(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *path, *holds;
-        enum disk_state state;
-    } rows[] = {
-        {"/dev/sda", "Windows, 3 partitions", DISK_DATA},
-        {"/dev/sdb", "LVM volume group my-vg, 1 partition", DISK_DATA},
-        {"/dev/sdc", "empty (a partition table without partitions)", DISK_EMPTY},
-        {"/dev/sdd", "Lodge installation", DISK_LODGE},
-        {"/dev/sde", "unfinished Lodge installation", DISK_UNFINISHED},
-        {"/dev/sdf", "iso9660 file system LODGE", DISK_DATA},
-        {"/dev/sdg", "ext4 file system backup", DISK_DATA},
-    };
-    _cleanup_free_ struct inventory *i = mem_new(struct inventory, 1);
-    _cleanup_json_ json_t *blocks = NULL, *volumes = NULL;
-    struct err e;
-    assert_int_equal(json_parse(lsblk, strlen(lsblk), "lsblk", &blocks, &e), 0);
-    assert_int_equal(json_parse(pvs, strlen(pvs), "pvs", &volumes, &e), 0);
-    inventory_add_disks(i, blocks, volumes);
-    assert_int_equal(i->n_disks, ARRAY_SIZE(rows));
-    for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
-        assert_string_equal(i->disks[k].path, rows[k].path);
-        assert_string_equal(i->disks[k].holds, rows[k].holds);
-        assert_int_equal(i->disks[k].state, rows[k].state);
-    }
-    assert_string_equal(i->disks[0].model, "Old Disk");
-    assert_string_equal(i->disks[1].mounted, "/srv");
-    assert_string_equal(i->disks[1].groups.items[0], "my-vg");
-    assert_string_equal(i->disks[4].arrays.items[0], "/dev/md127");
-    assert_true(i->disks[5].medium);
-    inventory_free(i);
-}
 
 /* ---- which disk and card an answer means ---- */
 
@@ -229,6 +156,8 @@ static void a_machine_without_a_card_is_refused(void **state)
 
 /* ---- the plan ---- */
 
+#define TEST_ID "1a2b3c4d"
+
 struct planned {
     struct arena arena;
     struct answer answer;
@@ -253,7 +182,8 @@ static void plan_for(struct planned *p, const char *rest)
     for (int i = 0; i < MEDIUM_FILE_COUNT; i++)
         p->medium.files[i].size_bytes = 1000;
     p->input = (struct plan_input){&p->answer, p->inventory, &p->target, &p->medium, "$y$root", "$y$admin",
-        NULL, "0123456789abcdef0123456789abcdef", p->seed, "2026-11-26T00:00:00.000Z", "0.1.0", "/run/x"};
+        NULL, "0123456789abcdef0123456789abcdef", TEST_ID, p->seed, "2026-11-26T00:00:00.000Z", "0.1.0",
+        "/run/x"};
     assert_int_equal(plan_make(&p->input, &p->plan, &e), 0);
     plan_print(&p->plan, &out);
     p->text = buf_take(&out);
@@ -286,12 +216,12 @@ static void the_mark_of_a_complete_installation_is_written_last(void **state)
     struct planned p;
     plan_for(&p, "[disk-setup]\ndisk-list=['B']");
     const char *begun = strstr(p.text, "--change-name=1:lodge-unfinished"),
-               *mark = strstr(p.text, "--change-name=1:lodge-bios");
+               *mark = strstr(p.text, "--change-name=1:lodge-" TEST_ID "-bios");
     assert_non_null(begun);
     assert_non_null(mark);
     assert_true(begun < mark);
     assert_int_equal(p.plan.steps[p.plan.n - 2].phase, PHASE_FINISH);
-    assert_string_equal(p.plan.steps[p.plan.n - 2].argv[1], "--change-name=1:lodge-bios");
+    assert_string_equal(p.plan.steps[p.plan.n - 2].argv[1], "--change-name=1:lodge-" TEST_ID "-bios");
     for (size_t i = 0; i < p.plan.n; i++)
         assert_true(p.plan.steps[i].phase != PHASE_FINISH || !p.plan.steps[i].undo[0]);
     plan_end(&p);
@@ -306,8 +236,58 @@ static void a_mirror_starts_from_either_disk(void **state)
     assert_non_null(strstr(p.text, "--target=i386-pc --boot-directory=/run/x/esp0"));
     assert_non_null(strstr(p.text, "--target=i386-pc --boot-directory=/run/x/esp1"));
     assert_non_null(strstr(p.text, "--efi-directory=/run/x/esp1"));
-    assert_non_null(strstr(p.text, "to /dev/md/lodge-a, read back"));
-    assert_non_null(strstr(p.text, "at the end: mdadm --stop /dev/md/lodge-lvm"));
+    assert_non_null(strstr(p.text, "to /dev/md/lodge-" TEST_ID "-a, read back"));
+    assert_non_null(strstr(p.text, "at the end: mdadm --stop /dev/md/lodge-" TEST_ID "-lvm"));
+    plan_end(&p);
+}
+
+/* What the first step writes whose path has this in it; NULL when there is none. */
+static const char *written(const struct plan *p, const char *path)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->steps[i].action == STEP_WRITE && strstr(p->steps[i].path, path))
+            return p->steps[i].text;
+    return NULL;
+}
+
+static void every_name_that_others_could_have_carries_the_installations_id(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "[disk-setup]\ndisk-list=['B']", "[disk-setup]\nmirror=true\ndisk-list=['B','C']"};
+    static const char *const always[] = {"--change-name=2:lodge-" TEST_ID "-esp",
+        "--change-name=3:lodge-" TEST_ID "-a", "--change-name=4:lodge-" TEST_ID "-b",
+        "--change-name=5:lodge-" TEST_ID "-state", "--change-name=6:lodge-" TEST_ID "-lvm",
+        "run vgcreate lodge_" TEST_ID " ", "at the end: vgchange --activate n lodge_" TEST_ID "\n",
+        "wait for /dev/lodge_" TEST_ID "/local", "mkfs.vfat -F 32 -n LODGE-ESP -i " TEST_ID " /dev/sdb2"};
+    static const char *const of_a_mirror[] = {"--name=lodge-" TEST_ID "-a ", "--name=lodge-" TEST_ID "-b ",
+        "--name=lodge-" TEST_ID "-state ", "--name=lodge-" TEST_ID "-lvm ", " -i 1a2b3c4c /dev/sdc2"};
+    for (size_t n_disks = 1; n_disks <= 2; n_disks++) {
+        struct planned p;
+        plan_for(&p, answers[n_disks - 1]);
+        for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+            if (!strstr(p.text, always[i]))
+                fail_msg("%zu disks: not in the plan: %s\n%s", n_disks, always[i], p.text);
+        for (size_t i = 0; i < ARRAY_SIZE(of_a_mirror); i++)
+            assert_true((strstr(p.text, of_a_mirror[i]) != NULL) == (n_disks == 2));
+        assert_null(strstr(p.text, "lodge-state"));
+        plan_end(&p);
+    }
+}
+
+static void grub_tells_the_kernel_whose_disks_it_starts_from(void **state)
+{
+    (void)state;
+    struct planned p;
+    plan_for(&p, "[disk-setup]\ndisk-list=['B']");
+    const char *menu = written(&p.plan, "grub/grub.cfg");
+    assert_true(text_starts(menu, "set lodge_disks=\"lodge.id=" TEST_ID "\"\n"));
+    assert_non_null(strstr(menu, "set common=\"boot=lodge $lodge_disks "));
+    assert_null(strstr(menu, "search")); /* its own file system it knows from grub-install */
+    plan_end(&p);
+    plan_for(&p, "[disk-setup]\nmirror=true\ndisk-list=['B','C']");
+    assert_true(text_starts(
+        written(&p.plan, "grub/grub.cfg"), "set lodge_disks=\"lodge.id=" TEST_ID " lodge.mirror\"\n"));
     plan_end(&p);
 }
 
@@ -352,6 +332,7 @@ static void host_json_says_what_the_answer_said(void **state)
     _cleanup_json_ json_t *json = NULL;
     assert_int_equal(json_parse(text, strlen(text), "host.json", &json, &e), 0);
     json_t *network = json_get_obj(json, "network");
+    assert_string_equal(json_get_str(json, "id", ""), TEST_ID);
     assert_string_equal(json_get_str(json, "hostname", ""), "a");
     assert_string_equal(json_get_str(json, "domain", ""), "b");
     assert_string_equal(json_get_str(json, "keyboard", ""), "us");
@@ -573,13 +554,14 @@ static void what_was_chosen_by_screens_is_an_answer_without_complaints(void **st
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_on_a_disk_is_said_in_words),
         cmocka_unit_test(the_disk_that_an_answer_means_is_found),
         cmocka_unit_test(what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason),
         cmocka_unit_test(a_machine_without_a_card_is_refused),
         cmocka_unit_test(a_plan_touches_no_disk_but_the_chosen_one),
         cmocka_unit_test(the_mark_of_a_complete_installation_is_written_last),
         cmocka_unit_test(a_mirror_starts_from_either_disk),
+        cmocka_unit_test(every_name_that_others_could_have_carries_the_installations_id),
+        cmocka_unit_test(grub_tells_the_kernel_whose_disks_it_starts_from),
         cmocka_unit_test(secrets_are_not_in_a_printed_plan),
         cmocka_unit_test(what_was_active_on_a_disk_is_released_first),
         cmocka_unit_test(host_json_says_what_the_answer_said),

@@ -1,0 +1,97 @@
+"""The boot script's choice of disks, in a folder that looks like a machine's /proc, /sys and /dev."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import ROOT
+
+SCRIPT = ROOT / "image-builder/initramfs/scripts/lodge"
+OWN, OTHER = "1a2b3c4d", "00c0ffee"
+
+# What the initial file system has beside the script. `sleep` counts instead: nothing appears later here.
+AROUND = """
+panic() { echo "panic: $1"; exit 1; }
+sleep() { :; }
+mdadm() { echo "$@" >>"$LODGE_BOOT_ROOT/mdadm"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi; }
+. "$SCRIPT"
+lodge_take_id
+lodge_find "$1" || exit 1
+"""
+
+SHELLS = [shell for shell in (["dash"], ["busybox", "sh"], ["bash", "--posix"]) if shutil.which(shell[0])]
+
+
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+def machine(request, tmp_path):
+    class Machine:
+        def __init__(self):
+            for folder in ("proc", "sys/block", "dev/disk/by-partlabel"):
+                (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / "dev/console").touch()
+
+        def partition(self, installation, name):
+            (tmp_path / f"dev/disk/by-partlabel/lodge-{installation}-{name}").touch()
+
+        def mirror(self, installation, name):
+            (tmp_path / "dev/md").mkdir(exist_ok=True)
+            (tmp_path / f"dev/md/lodge-{installation}-{name}").touch()
+
+        def half(self, array, partition, installation, name):
+            """An array that has not started, with one partition."""
+            slave = tmp_path / f"sys/block/{array}/slaves/{partition}"
+            slave.mkdir(parents=True)
+            (slave / "uevent").write_text(f"DEVNAME={partition}\nPARTN=5\nPARTNAME=lodge-{installation}-{name}\n")
+            if installation == OWN:
+                (tmp_path / "half").write_text(f"lodge-{installation}-{name}")
+
+        def find(self, name, cmdline):
+            (tmp_path / "proc/cmdline").write_text(cmdline + "\n")
+            done = subprocess.run(
+                [*request.param, "-c", AROUND, "find", name], capture_output=True, text=True, timeout=60, check=False,
+                env={"PATH": "/usr/bin:/bin", "rootmnt": "/root", "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT)})
+            return done.stdout.strip().removeprefix(str(tmp_path)), done.returncode
+
+        def said(self):
+            return (tmp_path / "dev/console").read_text()
+
+        def ran(self):
+            return (tmp_path / "mdadm").read_text().split("\n")[:-1] if (tmp_path / "mdadm").exists() else []
+
+    return Machine()
+
+
+def test_only_this_installations_partition_is_taken(machine):
+    machine.partition(OTHER, "state")
+    machine.partition(OWN, "state")
+    assert machine.find("state", f"boot=lodge lodge.id={OWN} quiet") == (f"/dev/disk/by-partlabel/lodge-{OWN}-state", 0)
+
+
+def test_without_its_own_disk_the_host_does_not_start_from_anothers(machine):
+    machine.partition(OTHER, "state")
+    machine.mirror(OTHER, "state")
+    out, status = machine.find("state", f"lodge.id={OWN}")
+    assert status == 1 and out == f"panic: lodge: no disk has a partition lodge-{OWN}-state"
+    assert "Is the disk that Lodge was installed on connected" in machine.said()
+
+
+@pytest.mark.parametrize("cmdline", ["boot=lodge lodge.slot=a", "lodge.id=", "lodge.id=*", "lodge.id=1a2b/../x"])
+def test_without_an_id_nothing_is_taken(machine, cmdline):
+    machine.partition(OWN, "a")
+    _, status = machine.find("a", cmdline)
+    assert status == 1 and "does not say whose disks to take" in machine.said()
+
+
+def test_a_mirrors_half_is_not_taken_for_a_partition_of_its_own(machine):
+    machine.partition(OWN, "a")
+    assert machine.find("a", f"lodge.id={OWN} lodge.mirror")[1] == 1
+    machine.mirror(OWN, "a")
+    assert machine.find("a", f"lodge.id={OWN} lodge.mirror") == (f"/dev/md/lodge-{OWN}-a", 0)
+
+
+def test_of_incomplete_mirrors_only_this_installations_are_started(machine):
+    machine.half("md126", "sdb5", OTHER, "state")
+    machine.half("md127", "sda5", OWN, "state")
+    assert machine.find("state", f"lodge.id={OWN} lodge.mirror") == (f"/dev/md/lodge-{OWN}-state", 0)
+    assert machine.ran() == ["--run /dev/md127"]
