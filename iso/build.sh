@@ -1,17 +1,21 @@
 #!/bin/bash
-# build.sh [ANSWER [ISO]]: build/lodge-VERSION.iso (or ISO) from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
-# serial port. With an answer file on it the menu offers an installation that asks nothing.
+# build.sh [--output FILE] [ANSWER]: build/lodge-VERSION.iso, or FILE, from build/image: starts by BIOS and by UEFI, from CD and from a USB
+# stick, on a screen and on a serial port. With an answer file on it the menu offers an installation that asks nothing. The same image,
+# answer file and GRUB give the same bits.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../image-builder/lib.sh source-path=SCRIPTDIR
 . "$here/../image-builder/lib.sh"
 
 begun=$SECONDS
-answer=${1:-}
 image=$build/image
 version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$tree/debian/changelog")
-iso=${2:-$build/lodge-$version.iso}
-stamp=$image/iso.$(basename "$iso").stamp
+iso=$build/lodge-$version.iso stamp=$image/iso.stamp
+if [ "${1:-}" = --output ]; then
+    iso=${2:?--output needs a file} stamp=$2.stamp
+    shift 2
+fi
+answer=${1:-}
 SOURCE_DATE_EPOCH=$(source_date_epoch)
 export SOURCE_DATE_EPOCH
 
@@ -21,14 +25,24 @@ stage_files() {
     ln "$image"/{lodge.squashfs,vmlinuz,initrd.img,manifest} "$to/lodge/"
     if [ -n "$answer" ]; then cp "$answer" "$to/lodge/answer.toml"; fi
     cp "$here/grub.cfg" "$to/boot/grub/grub.cfg"
-    (cd "$to/lodge" && sha256sum ./* >"$image/sha256sums" && mv "$image/sha256sums" .)
+    (cd "$to/lodge" && sha256sum ./* >../sha256sums && mv ../sha256sums .)
 }
 
-# The identifiers that GRUB and the partition table carry come from the content, so that the same image gives the same ISO.
+# The file system that UEFI starts from gets a serial number by chance, unless mformat is told one.
+wrap_mformat() {
+    local to=$1 serial=$2
+    mkdir "$to"
+    printf '#!/bin/sh\nexec %s -N %s "$@"\n' "$(command -v mformat)" "$serial" >"$to/mformat"
+    chmod 755 "$to/mformat"
+}
+
+# All that identifies file systems and partitions comes from the version's date, and that serial number from the content.
 assemble() {
-    local tree=$1 date
+    local tree=$1 bin=$2 date serial
     date=$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y%m%d%H%M%S00)
-    grub-mkrescue --output="$iso.new" --locales= --fonts=unicode --themes= \
+    serial=$(text_hash <"$tree/lodge/sha256sums" | cut -c 1-8)
+    wrap_mformat "$bin" "$serial"
+    PATH="$bin:$PATH" grub-mkrescue --output="$iso.new" --locales= --fonts=unicode --themes= \
         "$tree" -- -volid LODGE -volume_date uuid "$date" -volume_date all_file_dates "=$SOURCE_DATE_EPOCH" \
         >"$image/iso.log" 2>&1 || die "the ISO cannot be made: $(tail -n 2 "$image/iso.log")"
     mv "$iso.new" "$iso"
@@ -45,8 +59,8 @@ main() {
     # shellcheck disable=SC2064 # the folder of this call
     trap "rm -rf '$scratch'" EXIT
     rm -f "$stamp"
-    stage_files "$scratch"
-    assemble "$scratch"
+    stage_files "$scratch/tree"
+    assemble "$scratch/tree" "$scratch/bin"
     say "$iso: $(megabytes "$(stat -c %s "$iso")") (image $(megabytes "$(stat -c %s "$image/lodge.squashfs")")), made in $((SECONDS - begun)) s"
     make_stamp "$stamp" "$key"
 }

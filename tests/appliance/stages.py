@@ -27,7 +27,7 @@ def medium(answer_text=None):
     CACHE.mkdir(parents=True, exist_ok=True)
     file, iso = CACHE / "answer.toml", CACHE / "answered.iso"
     file.write_text(answer_text)
-    subprocess.run([BUILD_ISO, file, iso], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([BUILD_ISO, "--output", iso, file], check=True, stderr=subprocess.DEVNULL)
     return iso
 
 
