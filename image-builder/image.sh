@@ -37,6 +37,8 @@ add_files() {
     "$here/firmware.sh" "$root" "$out/firmware"
 }
 
+leave_out() { "$here/leave-out.sh" "$root" "$out/left-out"; }
+
 set_up_services() {
     enter "$root" systemctl preset-all >/dev/null 2>&1
     # Lodge's own unit shuts guests down; libvirt's would do it too early.
@@ -47,7 +49,7 @@ set_up_services() {
 # The installed package of the image already holds one kernel only.
 make_initrd() {
     local key kernel
-    key=$({ cat "$cache/base.stamp" "$0"; hash_of "$here/initramfs" "$here/files/etc/mdadm" "$root/usr/lib/firmware"; } | text_hash)
+    key=$({ cat "$cache/base.stamp" "$0"; hash_of "$here/initramfs" "$here/leave-out.sh" "$here/files/etc/mdadm" "$root/usr/lib/firmware"; } | text_hash)
     if ! is_made "$cache/initrd.stamp" "$key"; then
         say "initial file system"
         cp "$here/initramfs/initramfs.conf" "$root/etc/initramfs-tools/initramfs.conf"
@@ -147,6 +149,7 @@ main() {
     mount_root
     install_lodge
     add_files
+    leave_out
     set_up_services
     make_initrd
     keep_profiles
