@@ -42,7 +42,7 @@ $(eval $(call object_rule,thread))
 
 # Header paths of every library at once: few, and the same for all objects.
 pkg_cflags = $(eval pkg_cflags := $(shell pkg-config --cflags libvirt lxc libmicrohttpd gnutls jansson sqlite3 libxml-2.0 \
-             libnl-route-3.0 libnftables libcurl libcrypt libnewt libseccomp libarchive libzstd 2>/dev/null))$(pkg_cflags)
+             libnl-route-3.0 libnftables libcurl libcrypt libnewt slang libseccomp libarchive libzstd 2>/dev/null))$(pkg_cflags)
 
 include daemon/module.mk iso/installer/module.mk webui/module.mk tests/module.mk image-builder/module.mk iso/module.mk
 

@@ -6,39 +6,10 @@
 #include "api/routes.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/client.h"
 
 enum exit_code { EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_NOT_ALLOWED, EXIT_UNREACHABLE };
 enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_NAME };
-
-/* ---- client.c: one connection, one request at a time ---- */
-
-struct client;
-struct answer {
-    int status;
-    char *location, *etag;
-    char *body;
-    size_t len;
-    json_t *json; /* NULL when the body is no JSON */
-};
-void answer_clear(struct answer *a);
-
-int client_open(const char *socket_path, const char *token, struct client **ret, struct err *e);
-void client_close(struct client *c);
-struct call {
-    const char *method, *path, *query, *body;
-    bool create_only; /* If-None-Match: * */
-};
-int client_call(struct client *c, const struct call *call, struct answer *ret, struct err *e);
-/* A streamed answer: fn gets each piece until it returns false or the stream ends. */
-int client_stream(struct client *c, const char *path, bool (*fn)(void *arg, const char *data, size_t n),
-    void *arg, struct answer *ret_refused, struct err *e);
-
-/* Asks for a console: its descriptor (wire/console.h), or the refusal. */
-int client_console(struct client *c, const char *path, int *ret_fd, struct answer *ret, struct err *e);
-/* Waits for why it ended; NULL when lodged is gone. Owned. */
-json_t *client_console_end(struct client *c);
-/* Readable when lodged has something to say. */
-int client_fd(const struct client *c);
 
 /* ---- console.c ---- */
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include "wire/link.h"
 #include "wire/message.h"
@@ -34,13 +35,32 @@ void client_close(struct client *c)
     free(c);
 }
 
+void client_limit(struct client *c, unsigned seconds)
+{
+    struct timeval limit = {.tv_sec = (time_t)seconds};
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
 void answer_clear(struct answer *a)
 {
     free(a->location);
     free(a->etag);
+    free(a->cookie);
     free(a->body);
     json_decref(a->json);
     *a = (struct answer){0};
+}
+
+static int send_all(struct client *c, const struct buf *out, struct err *e)
+{
+    for (size_t done = 0; done < out->len;) {
+        ssize_t n = send(c->fd, out->data + done, out->len - done, MSG_NOSIGNAL);
+        if (n < 0)
+            return err_errno(e, errno, "cannot send to lodged");
+        done += (size_t)n;
+    }
+    return 0;
 }
 
 static int send_request(struct client *c, const struct call *call, struct err *e)
@@ -52,6 +72,8 @@ static int send_request(struct client *c, const struct call *call, struct err *e
         .query = call->query,
         .type = call->body ? "application/json" : NULL,
         .bearer = c->token,
+        .session = call->session,
+        .csrf = call->csrf,
         .if_none_match = call->create_only ? "*" : NULL,
     };
     request_head_encode(&h, &head);
@@ -66,13 +88,9 @@ static int send_request(struct client *c, const struct call *call, struct err *e
         buf_str(&out, "\n");
         buf_add(&out, call->body, body_len);
     }
-    for (size_t done = 0; done < out.len;) {
-        ssize_t n = send(c->fd, out.data + done, out.len - done, MSG_NOSIGNAL);
-        if (n < 0)
-            return err_errno(e, errno, "cannot send to lodged");
-        done += (size_t)n;
-    }
-    return 0;
+    int r = send_all(c, &out, e);
+    explicit_bzero(out.data, out.len); /* it may hold a password */
+    return r;
 }
 
 /* The next frame of our stream; its payload lies in c->in until the next call. */
@@ -93,6 +111,10 @@ static int receive(struct client *c, struct frame *f, size_t *size, int *fd, str
         ssize_t n = recvmsg(c->fd, &m, MSG_CMSG_CLOEXEC);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN) {
+            err_set(e, ERR_TIMEOUT, "lodged did not answer in time");
+            return err_hint(e, "look whether the change was made before you try again");
+        }
         if (n <= 0) {
             err_set(e, ERR_UNAVAILABLE, "lodged ended before it answered");
             return err_hint(e, "look whether the change was made before you try again");
@@ -120,8 +142,10 @@ static int take_answer(const struct frame *f, int *fd, struct answer *ret, bool 
     frame_split(f, &head_text, &head_len, &body, &body_len);
     if (response_head_decode(head_text, head_len, &head, &json, e) < 0)
         return -1;
-    *ret = (struct answer){
-        .status = head.status, .location = mem_strdup(head.location), .etag = mem_strdup(head.etag)};
+    *ret = (struct answer){.status = head.status,
+        .location = mem_strdup(head.location),
+        .etag = mem_strdup(head.etag),
+        .cookie = mem_strdup(head.cookie)};
     *ret_stream = head.stream;
     if (*fd >= 0 && head.fd_bytes) {
         _cleanup_close_ int file = TAKE_FD(*fd);

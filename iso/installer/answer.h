@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "iso/installer/formats.h"
+#include "iso/common/formats.h"
 #include "iso/installer/toml.h"
 
 #define ANSWER_LIST_MAX 32

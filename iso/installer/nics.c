@@ -6,7 +6,7 @@
 
 #include "base/fs.h"
 #include "base/text.h"
-#include "iso/installer/formats.h"
+#include "iso/common/formats.h"
 #include "iso/installer/inventory.h"
 
 /* The first line of an attribute; "" when the kernel does not say (a card that is down has no carrier). */

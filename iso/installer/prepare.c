@@ -1,35 +1,14 @@
 #include "iso/installer/prepare.h"
 
-#include <crypt.h>
-#include <errno.h>
-
 #include "base/clock.h"
+#include "iso/common/secret.h"
 #include "iso/installer/fetch.h"
 
-static void crypt_data_free(struct crypt_data *data)
-{
-    explicit_bzero(data, sizeof(*data)); /* it holds the password */
-    free(data);
-}
-DEFINE_CLEANUP(struct crypt_data *, crypt_data_free)
-
-/* yescrypt, as for Lodge's own users. A hash that was given is taken as it is. */
+/* A hash that was given is taken as it is. */
 static int hash_of(const char *password, const char *hash, char **ret, struct err *e)
 {
-    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
-    *ret = NULL;
-    if (hash || !password) {
-        *ret = mem_strdup(hash);
-        return 0;
-    }
-    _cleanup_(crypt_data_free) struct crypt_data *data = mem_new(struct crypt_data, 1);
-    const char *made = crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt))
-                           ? crypt_rn(password, salt, data, sizeof(*data))
-                           : NULL;
-    if (!made)
-        return err_errno(e, errno, "cannot hash a password");
-    *ret = mem_strdup(made);
-    return 0;
+    *ret = mem_strdup(hash);
+    return hash || !password ? 0 : secret_hash(password, ret, e);
 }
 
 static int take_script(const struct prepare *in, char **ret, struct err *e)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "iso/installer/ui_model.h"
-#include "iso/installer/ui_page.h"
+#include "iso/common/ui_page.h"
 
 /* Runs the model's present screen. `live`: this is the machine itself, whose links are read anew
  * and whose console gets the keyboard's map. */

@@ -1,11 +1,13 @@
-#include "iso/installer/ui_page.h"
+#include "iso/common/ui_page.h"
 
+#include <slang.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/mem.h"
 
 #define BUTTON_ROW (PAGE_HEIGHT - 1)
+#define KEY_REDRAW 12 /* Ctrl-L */
 
 /* The text wrapped to the window; returns its rows. */
 static int add_text(newtComponent form, const char *text, int row)
@@ -64,21 +66,43 @@ newtComponent page_check(struct page *p, const char *label, bool on, char *ret_s
     return check;
 }
 
-enum page_action page_run(struct page *p, int timer_ms)
+void page_repair(void)
+{
+    SLsmg_touch_screen();
+}
+
+/* Before the first run. */
+static void add_buttons(struct page *p)
 {
     newtComponent buttons[] = {p->next, p->extra, p->back};
     for (size_t i = 0; i < ARRAY_SIZE(buttons); i++)
-        if (buttons[i] && !p->running)
+        if (buttons[i])
             newtFormAddComponent(p->form, buttons[i]);
+    newtFormAddHotKey(p->form, KEY_REDRAW);
+    if (p->careful)
+        newtFormSetCurrent(p->form, p->back);
     p->running = true;
-    struct newtExitStruct exit;
+}
+
+enum page_action page_run(struct page *p, int timer_ms)
+{
+    struct newtExitStruct exited;
+    if (!p->running)
+        add_buttons(p);
     newtFormSetTimer(p->form, timer_ms);
-    newtFormRun(p->form, &exit);
-    if (exit.reason == NEWT_EXIT_TIMER)
+    for (;;) {
+        newtFormRun(p->form, &exited);
+        if (exited.reason != NEWT_EXIT_HOTKEY || exited.u.key != KEY_REDRAW)
+            break;
+        page_repair();
+    }
+    if (exited.reason == NEWT_EXIT_ERROR) /* nobody must be taken for having agreed */
+        exit(1);
+    if (exited.reason == NEWT_EXIT_TIMER)
         return PAGE_TIMER;
-    if (exit.reason != NEWT_EXIT_COMPONENT) /* F12 */
+    if (exited.reason != NEWT_EXIT_COMPONENT) /* F12 */
         return PAGE_NEXT;
-    return exit.u.co == p->back ? PAGE_BACK : exit.u.co == p->extra ? PAGE_EXTRA : PAGE_NEXT;
+    return exited.u.co == p->back ? PAGE_BACK : exited.u.co == p->extra ? PAGE_EXTRA : PAGE_NEXT;
 }
 
 void page_close(struct page *p)

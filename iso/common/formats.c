@@ -1,4 +1,4 @@
-#include "iso/installer/formats.h"
+#include "iso/common/formats.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -1,5 +1,5 @@
-/* One screen of the installer with newt: a window of a fixed size, a text, what the screen asks, Back and
- * Next. */
+/* One screen of the installer, or of the host, with newt: a window of a fixed size, a text, what the screen
+ * asks, Back and Next. */
 #pragma once
 
 #include <newt.h>
@@ -13,6 +13,7 @@ enum page_action { PAGE_NEXT, PAGE_BACK, PAGE_EXTRA, PAGE_TIMER };
 struct page {
     newtComponent form, next, back, extra;
     bool running; /* the buttons are in the form */
+    bool careful; /* the cursor stands on `back` at first */
     int row;      /* first free one below the text */
 };
 
@@ -24,9 +25,12 @@ newtComponent page_entry(struct page *p, const char *label, const char *value, i
 void page_label(struct page *p, const char *text);
 newtComponent page_list(struct page *p, int height);
 newtComponent page_check(struct page *p, const char *label, bool on, char *ret_state);
-/* Runs it until a button, Enter in a list, or `timer_ms` (0: none) have passed. */
+/* Runs it until a button, Enter in a list, or `timer_ms` (0: none) have passed. Ctrl-L draws the screen anew.
+ * When the terminal is gone the program ends. */
 enum page_action page_run(struct page *p, int timer_ms);
 void page_close(struct page *p);
+/* Every line is sent again at the next refresh, whatever others have written over it. */
+void page_repair(void);
 /* A short window with one button. */
 void page_say(const char *title, const char *text);
 /* A long text to scroll through. */
