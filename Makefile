@@ -44,7 +44,7 @@ $(eval $(call object_rule,thread))
 pkg_cflags = $(eval pkg_cflags := $(shell pkg-config --cflags libvirt lxc libmicrohttpd gnutls jansson sqlite3 libxml-2.0 \
              libnl-route-3.0 libnftables libcurl libcrypt libnewt slang libseccomp libarchive libzstd 2>/dev/null))$(pkg_cflags)
 
-include daemon/module.mk iso/installer/module.mk webui/module.mk tests/module.mk image-builder/module.mk iso/module.mk
+include daemon/module.mk iso/installer/module.mk iso/console/module.mk webui/module.mk tests/module.mk image-builder/module.mk iso/module.mk
 
 programs: $(addprefix $(build)/,$(product_programs) $(image_programs)) $(build)/webui
 	@:

@@ -43,6 +43,8 @@ set_up_services() {
     enter "$root" systemctl preset-all >/dev/null 2>&1
     # Lodge's own unit shuts guests down; libvirt's would do it too early.
     enter "$root" systemctl mask libvirt-guests.service systemd-networkd-wait-online.service >/dev/null 2>&1
+    # The host's screen is there instead; a mask, since systemd would start the second for the kernel's console by itself.
+    enter "$root" systemctl mask getty@tty1.service serial-getty@ttyS0.service >/dev/null 2>&1
     enter "$root" systemctl set-default multi-user.target >/dev/null 2>&1
 }
 

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 
 #define BUTTON_ROW (PAGE_HEIGHT - 1)
-#define KEY_REDRAW 12 /* Ctrl-L */
 
 /* The text wrapped to the window; returns its rows. */
 static int add_text(newtComponent form, const char *text, int row)
@@ -78,7 +77,7 @@ static void add_buttons(struct page *p)
     for (size_t i = 0; i < ARRAY_SIZE(buttons); i++)
         if (buttons[i])
             newtFormAddComponent(p->form, buttons[i]);
-    newtFormAddHotKey(p->form, KEY_REDRAW);
+    newtFormAddHotKey(p->form, PAGE_KEY_REDRAW);
     if (p->careful)
         newtFormSetCurrent(p->form, p->back);
     p->running = true;
@@ -92,7 +91,7 @@ enum page_action page_run(struct page *p, int timer_ms)
     newtFormSetTimer(p->form, timer_ms);
     for (;;) {
         newtFormRun(p->form, &exited);
-        if (exited.reason != NEWT_EXIT_HOTKEY || exited.u.key != KEY_REDRAW)
+        if (exited.reason != NEWT_EXIT_HOTKEY || exited.u.key != PAGE_KEY_REDRAW)
             break;
         page_repair();
     }

@@ -8,6 +8,8 @@
 #define PAGE_WIDTH  74
 #define PAGE_HEIGHT 18
 
+#define PAGE_KEY_REDRAW 12 /* Ctrl-L */
+
 enum page_action { PAGE_NEXT, PAGE_BACK, PAGE_EXTRA, PAGE_TIMER };
 
 struct page {

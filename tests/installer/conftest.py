@@ -1,4 +1,4 @@
-"""What the installer's tests share: a small medium, inventories, and a terminal that its screens are drawn on."""
+"""What the tests of installer and host share: a small medium, inventories, a host's folder, and a terminal for screens."""
 
 import fcntl
 import hashlib
@@ -8,6 +8,7 @@ import pty
 import select
 import struct
 import subprocess
+import tempfile
 import termios
 import time
 from pathlib import Path
@@ -65,19 +66,22 @@ def inventory(tmp_path):
 
 
 class Screens:
-    """The installer on a terminal of 80 by 24; waits for what is on it, never for a time."""
+    """A program on a terminal of 80 by 24; waits for what is on it, never for a time."""
 
     F12 = "\x1b[24~"
 
-    def __init__(self, *args, term="vt220"):
-        self.screen = pyte.Screen(80, 24)
+    def __init__(self, *args, program=INSTALLER, term="vt220", size=(24, 80), log=None, **env):
+        rows, columns = size
+        self.screen = pyte.Screen(columns or 80, rows or 24)
         self.stream = pyte.ByteStream(self.screen)
         self.after = b""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM=term, LANG="C.UTF-8")
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-            os.execv(INSTALLER, [str(INSTALLER), *map(str, args)])
+            os.environ.update(TERM=term, LANG="C.UTF-8", **env)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            if log:
+                os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+            os.execv(program, [str(program), *map(str, args)])
 
     def text(self):
         return "\n".join(self.screen.display)
@@ -101,9 +105,17 @@ class Screens:
                 raise AssertionError(f"{words} did not come; the screen shows:\n{self.text()}")
         return self
 
+    def wait_gone(self, word, seconds=20):
+        end = time.monotonic() + seconds
+        while word in self.text():
+            alive = self._pump()
+            if time.monotonic() > end or not alive:
+                raise AssertionError(f"{word} stays; the screen shows:\n{self.text()}")
+        return self
+
     def type(self, keys):
         self.after = b""
-        os.write(self.fd, keys.encode())
+        os.write(self.fd, keys if isinstance(keys, bytes) else keys.encode())
         return self
 
     def next(self):
@@ -136,3 +148,77 @@ def screens():
     yield start
     for one in opened:
         one.close()
+
+
+# ---- an installed host ----
+
+LODGE_HOST = ROOT / "iso/first-boot/lodge-host"
+MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02")
+
+
+def configuration(**changes):
+    """host.json as the installer writes it, for two cards and DHCP."""
+    nics = [{"mac": mac, "name": f"lan{i}"} for i, mac in enumerate(MACS)]
+    network = {"bridge": "br0", "interface": nics[0], "nics": nics, "mode": "dhcp", "address": None, "gateway": None,
+               "dns": [], "vlan": None, **changes.pop("network", {})}
+    return {"version": 1, "hostname": "host1", "domain": "example.org", "timezone": "UTC", "keyboard": "us",
+            "network": network, "root": {"password_hash": None, "ssh_keys": []}, "admin": {"password_hash": None},
+            "disks": [], "mirror": False, "time": {"ntp": []}, "first_boot": None, "image": "0.1.0", **changes}
+
+
+class Host:
+    """A folder that stands for an installed host's root, with fakes of the programs that change a running one."""
+
+    def __init__(self, folder):
+        self.root = folder / "root"
+        self.calls_file = folder / "calls"
+        self.programs = folder / "bin"
+        self.config = self.root / "var/lib/lodge-host/host.json"
+        for path in ("var/lib/lodge-host", "var/lib/lodge/tls", "etc/systemd/system", "usr/lib/lodge", "proc/self",
+                     "usr/share/zoneinfo/Europe", "run"):
+            (self.root / path).mkdir(parents=True)
+        self.programs.mkdir()
+        (self.root / "etc/shadow").write_text("root:*:20000:0:99999:7:::\ndaemon:*:20000:0:99999:7:::\n")
+        (self.root / "usr/lib/lodge/image-id").write_text("image-1\n")
+        (self.programs / "lodge-host").symlink_to(LODGE_HOST)
+        for name in ("systemctl", "networkctl", "ip", "chattr"):
+            self.fake(name)
+        self.configure(configuration())
+
+    def fake(self, name, script=""):
+        """A program that writes down how it was called, and does what the script says."""
+        path = self.programs / name
+        path.write_text(f'#!/bin/bash\necho "{name} $*" >>{self.calls_file}\n{script}\n')
+        path.chmod(0o755)
+
+    def calls(self):
+        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+
+    def configure(self, config):
+        self.config.write_text(json.dumps(config))
+        self.config.chmod(0o600)
+
+    def read(self):
+        return json.loads(self.config.read_text())
+
+    def add_card(self, name, mac, carrier="1", device=True):
+        folder = self.root / "sys/class/net" / name
+        (folder / "device" if device else folder).mkdir(parents=True)
+        for file, text in (("address", mac), ("carrier", carrier), ("type", "1"), ("speed", "1000")):
+            (folder / file).write_text(text + "\n")
+
+    def environment(self):
+        return {"LODGE_HOST_ROOT": str(self.root), "PATH": f"{self.programs}:{os.environ['PATH']}"}
+
+    def run(self, *words):
+        return subprocess.run([LODGE_HOST, *words], capture_output=True, text=True, timeout=60,
+                              env=os.environ | self.environment())
+
+    def text(self, path):
+        return (self.root / path).read_text()
+
+
+@pytest.fixture
+def host():
+    with tempfile.TemporaryDirectory(prefix="host") as folder:  # a short path: that of a socket is limited
+        yield Host(Path(folder))

@@ -1,0 +1,89 @@
+#include "iso/console/look.h"
+
+#include <sys/statvfs.h>
+
+#include "iso/console/host_file.h"
+#include "iso/console/place.h"
+
+#define CERTIFICATE "/var/lib/lodge/tls/cert.pem"
+#define LOCAL       "/var/lib/lodge/local"
+
+static bool says(const char *card, const char *attribute, const char *wanted)
+{
+    _cleanup_free_ char *path = mem_printf("/sys/class/net/%s/%s", card, attribute), *text = NULL;
+    return place_read(path, &text, NULL, NULL) == 0 && text_starts(text, wanted);
+}
+
+static void look_at_network(struct status *s)
+{
+    _cleanup_json_ json_t *host = NULL;
+    struct network network;
+    struct ifaddrs *all = NULL;
+    struct err e;
+    if (host_read(&host, &e) < 0) {
+        snprintf(s->host, sizeof(s->host), "%.250s", e.detail);
+        return;
+    }
+    const char *domain = json_get_str(host, "domain", "");
+    snprintf(s->host, sizeof(s->host), "%s%s%s", json_get_str(host, "hostname", "without a name"),
+        *domain ? "." : "", domain);
+    network_of(host, &network);
+    network_interface(&network, s->interface);
+    snprintf(s->card, sizeof(s->card), "%s", network.card.name);
+    s->dhcp = network.dhcp;
+    s->card_there = says(s->card, "address", "");
+    s->link = says(s->card, "carrier", "1");
+    if (getifaddrs(&all) == 0)
+        urls_of(all, s->interface, &s->urls);
+    freeifaddrs(all);
+}
+
+static void look_at_certificate(struct status *s)
+{
+    _cleanup_free_ char *pem = NULL;
+    size_t n;
+    struct err e;
+    if (place_read(CERTIFICATE, &pem, &n, &e) < 0)
+        snprintf(s->no_fingerprint, sizeof(s->no_fingerprint), "%.250s",
+            e.code == ERR_NOT_FOUND ? "none yet: lodge-gate makes it when it starts" : e.detail);
+    else if (fingerprint_of(pem, n, s->fingerprint, &e) < 0)
+        snprintf(s->no_fingerprint, sizeof(s->no_fingerprint), "%.250s", e.detail);
+}
+
+static void look_at_services(struct status *s)
+{
+    static const char *const argv[] = {"systemctl", "show", "--property=Id,LoadState,ActiveState,SubState",
+        "lodged.service", "lodge-gate.service", "libvirtd.service", "libvirtd.socket", NULL};
+    struct err e;
+    if (place_ask(argv, 3000, &s->shown, &e) < 0)
+        s->shown = NULL;
+}
+
+static void look_at_storage(struct status *s)
+{
+    _cleanup_free_ char *mounts = NULL, *state = place(HOST_FOLDER);
+    struct statvfs v;
+    s->local_mounted =
+        place_read("/proc/self/mountinfo", &mounts, NULL, NULL) == 0 && is_mounted(mounts, LOCAL);
+    s->state_used_percent = -1;
+    if (statvfs(state, &v) < 0)
+        return;
+    uint64_t used = v.f_blocks - v.f_bfree, all = used + v.f_bavail; /* without what is root's reserve */
+    if (all)
+        s->state_used_percent = (int)(used * 100 / all);
+}
+
+void status_look(struct status *ret)
+{
+    *ret = (struct status){0};
+    look_at_network(ret);
+    look_at_certificate(ret);
+    look_at_services(ret);
+    look_at_storage(ret);
+}
+
+void status_clear(struct status *s)
+{
+    free(s->shown);
+    *s = (struct status){0};
+}
