@@ -10,3 +10,12 @@ $(foreach t,$(unit_tests),$(eval $(call program,test/$(t),tests/unit/$(t).c $(un
 
 .PHONY: unit-tests
 unit-tests: $(addprefix $(build)/test/,$(unit_tests)) $(build)/test/lodged-fake
+
+# The appliance in machines under QEMU; and one of them with a shell.
+.PHONY: test-appliance appliance-shell
+test-appliance:
+	@tests/appliance/run.sh
+
+appliance-shell: iso
+	@daemon/run/need.sh appliance
+	@/usr/bin/python3 -B tests/appliance/shell.py

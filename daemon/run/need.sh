@@ -1,13 +1,13 @@
 #!/bin/bash
 # need.sh GROUP...: make sure that what a part of the build uses is on this Debian machine (12 or 13).
 #
-# Groups: build run test lint fuzz bench image. Silent and fast when nothing is missing. Otherwise it says which packages
+# Groups: build run test lint fuzz bench image appliance. Silent and fast when nothing is missing. Otherwise it says which packages
 # it installs and for what, asks sudo where it is not root, and installs them without starting or enabling a service:
 # installing what `make run` needs must not change what the machine does.
 set -euo pipefail
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-groups_known="build run test lint fuzz bench image"
+groups_known="build run test lint fuzz bench image appliance"
 
 # One row a need: groups | how to see that it is there | packages, the first that apt knows | what for.
 #   cmd:NAME   a command, wherever it comes from        pc:MODULE   a pkg-config module
@@ -40,9 +40,9 @@ run,test,bench | cmd:libvirtd | libvirt-daemon | virtual machines
 run,test,bench | file:/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so | libvirt-daemon-driver-qemu | virtual machines
 run,test,bench | file:/usr/lib/*/libvirt/connection-driver/libvirt_driver_nodedev.so | libvirt-daemon-driver-nodedev libvirt-daemon | host devices
 run,test,bench | file:/usr/lib/*/libvirt/connection-driver/libvirt_driver_storage.so | libvirt-daemon-driver-storage libvirt-daemon | migration with disks
-run,test,bench | cmd:qemu-system-x86_64 | qemu-system-x86 | virtual machines
-run,test,bench | cmd:qemu-img | qemu-utils | disk images
-run,test | file:/usr/share/OVMF/OVMF_CODE*.fd | ovmf | UEFI firmware for guests
+run,test,bench,appliance | cmd:qemu-system-x86_64 | qemu-system-x86 | virtual machines
+run,test,bench,appliance | cmd:qemu-img | qemu-utils | disk images
+run,test,appliance | file:/usr/share/OVMF/OVMF_CODE*.fd | ovmf | UEFI firmware for guests
 run,test,bench | file:/usr/lib/*/liblxc.so.1 | liblxc1t64 liblxc1 | system containers
 run,test,bench | file:/usr/share/lxc/config/common.seccomp | liblxc-common | system containers
 run,test | cmd:newuidmap | uidmap | id ranges of containers
@@ -51,9 +51,9 @@ run,test,bench | cmd:ip | iproute2 | links and bridges
 run,test,bench | cmd:nft | nftables | firewall and address translation
 run,test,bench | cmd:tini | tini | a first process that reaps, for the sandbox of `make run`
 run,test,bench | cmd:unshare | util-linux | the sandbox of `make run`
-run,test,bench | cmd:mke2fs | e2fsprogs | starter images: file systems
-run,test,bench,image | cmd:mcopy | mtools | starter images: the EFI partition
-run,test,bench,image | cmd:mkfs.vfat | dosfstools | starter images: the EFI partition
+run,test,bench,appliance | cmd:mke2fs | e2fsprogs | starter images: file systems
+run,test,bench,image,appliance | cmd:mcopy | mtools | starter images: the EFI partition
+run,test,bench,image,appliance | cmd:mkfs.vfat | dosfstools | starter images: the EFI partition
 run,test,bench | cmd:sgdisk | gdisk | starter images: partitions
 run,test,bench,image | cmd:grub-mkimage | grub-common | starter images: the boot loader
 run,test,bench,image | file:/usr/lib/grub/i386-pc/boot.img | grub-pc-bin | starter images: the boot loader for BIOS
@@ -64,9 +64,10 @@ run,test,bench | cmd:xz | xz-utils | starter images: kernel modules
 run,test,bench,image | cmd:zstd | zstd | starter images: compression
 test | pc:cmocka | libcmocka-dev | unit tests
 test | file:/usr/bin/python3 | python3 | system tests
-test | file:/usr/lib/python3/dist-packages/pytest | python3-pytest | system tests
+test,appliance | file:/usr/lib/python3/dist-packages/pytest | python3-pytest | system tests
 test | file:/usr/lib/python3/dist-packages/jsonschema | python3-jsonschema | checking the OpenAPI document
-test | file:/usr/lib/python3/dist-packages/pyte | python3-pyte | the installer's screens in a terminal emulator
+test,appliance | file:/usr/lib/python3/dist-packages/pyte | python3-pyte | the installer's screens in a terminal emulator
+test,appliance | cmd:openssl | openssl | certificates in tests
 test | cmd:chromium | chromium | the console in a browser
 test,bench | cmd:virsh | libvirt-clients | looking at libvirt from outside, in tests
 run,test | cmd:curl | curl | asking whether the API answers, and trying it by hand
@@ -79,10 +80,11 @@ lint,test | cmd:git | git | knowing which files belong to the project
 fuzz | file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a | libclang-rt-dev libclang-rt-14-dev | libFuzzer and sanitizers
 image | cmd:mmdebstrap | mmdebstrap | root file systems from Debian packages
 image | file:/usr/share/keyrings/debian-archive-keyring.gpg | debian-archive-keyring | checking the mirror's signatures
-image | cmd:mksquashfs | squashfs-tools | the host system's image
-image | cmd:xorriso | xorriso | the ISO
+image,appliance | cmd:mksquashfs | squashfs-tools | the host system's image
+image,appliance | cmd:xorriso | xorriso | the ISO
 image | cmd:grub-mkrescue | grub-common | the ISO
 image | cmd:unshare | util-linux | mounts that end with the build
+appliance | cmd:ssh | openssh-client | shells in the appliance's tests
 bench | cmd:wrk | wrk | load for the HTTP figures
 bench | cmd:lxc-start | lxc | the baseline for container starts
 ROWS

@@ -10,6 +10,7 @@
 #include "iso/installer/apply.h"
 
 #define LOCK_FILE "/run/lodge-installer.lock"
+#define LEAVE_S   5
 
 void tell_error(const struct err *e)
 {
@@ -259,7 +260,11 @@ int run_unattended(const struct run_options *o)
     }
     if (o->dry_run || o->inventory_path) /* a test, or an image file: not this machine */
         return 0;
-    printf("Lodge is installed.\n");
+    printf("Lodge is installed. The machine %s in %d seconds.\n",
+        streq(reboot_mode, "reboot") ? "restarts" : "is switched off", LEAVE_S);
+    fflush(stdout);
+    nanosleep(&(struct timespec){.tv_sec = LEAVE_S},
+        NULL); /* whoever follows it from another console reads the end */
     leave_system(reboot_mode);
     return 0;
 }

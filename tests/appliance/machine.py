@@ -48,11 +48,12 @@ def free_port():
 
 
 class Machine:
-    """disks: paths, or dicts {path, format, serial, interface}; nics: MACs or dicts {mac, link: bool, dhcp: bool}."""
+    """disks: paths, or dicts {path, format, serial, interface}; nics: MACs, or dicts {mac, dhcp: False} for a card at which
+    nobody answers. `forward`: ports of the card number `outside` that are reached from here, each at self.ports[port]."""
 
     def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=2,
                  forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), incoming=None,
-                 boot=None, hotplug=False):
+                 boot=None, hotplug=False, outside=0):
         self.dir = os.path.join(tempfile.gettempdir(), f"lodge-vm-{os.urandom(6).hex()}")
         self.serial_path = f"{self.dir}/serial.sock"
         self.qmp_path = f"{self.dir}/qmp.sock"
@@ -60,7 +61,7 @@ class Machine:
         self.text = ""
         self.seen = 0
         self.started = None
-        self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot) + list(extra)
+        self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot, outside) + list(extra)
         if hotplug or usb:
             self.command += ["-device", "qemu-xhci,id=xhci"]
         if usb:
@@ -70,11 +71,12 @@ class Machine:
             self.command += ["-incoming", f"exec:cat {incoming}"]
         self.disks = [disk["path"] if isinstance(disk, dict) else disk for disk in disks]
         self.events = []
+        self.incoming = incoming
         self.screen = pyte.Screen(80, 24)
         self.terminal = pyte.ByteStream(self.screen)
         self.process = self.serial = self.qmp = None
 
-    def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot):
+    def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot, outside):
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-m", str(memory), "-smp", str(cpus),
                    "-display", "none", "-vga", "std", "-no-user-config", "-rtc", "base=utc",
                    "-chardev", f"socket,id=s0,path={self.serial_path},server=on,wait=off,logfile={self.dir}/serial.log",
@@ -97,7 +99,7 @@ class Machine:
         for i, nic in enumerate(nics):
             nic = nic if isinstance(nic, dict) else {"mac": nic}
             user = f"user,id=n{i}"
-            if i == 0:
+            if i == outside:
                 user += "".join(f",hostfwd=tcp:127.0.0.1:{outside}-{nic.get('address', '')}:{inside}" for inside, outside in self.ports.items())
             if not nic.get("dhcp", True):
                 user = f"hubport,id=n{i},hubid={i}"  # a wire with nobody at its other end
@@ -127,6 +129,8 @@ class Machine:
         self.command_qmp("qmp_capabilities")
         while self.command_qmp("query-status")["status"] == "inmigrate":
             time.sleep(0.1)
+        if self.incoming:
+            self.command_qmp("cont")  # saved while it was stopped
 
     def _connect(self, path):
         deadline = time.monotonic() + 20

@@ -115,7 +115,7 @@ def plug_labelled(vm, stick, label):
 
 def unsquash_s(vm):
     """Seconds of unpacking the image with unsquashfs, onto the disk that Lodge was just installed on."""
-    assert vm.run("mkdir -p /tmp/p /tmp/t; mount -o ro LABEL=PROGRAM /tmp/p && mount /dev/disk/by-partlabel/lodge-state* /tmp/t")[0] == 0
+    assert vm.run("mkdir -p /tmp/p /tmp/t; mount -o ro LABEL=PROGRAM /tmp/p && mount /dev/disk/by-partlabel/lodge-*-state /tmp/t")[0] == 0
     begun = time.monotonic()
     status, said = vm.run("LD_LIBRARY_PATH=/tmp/p /tmp/p/unsquashfs -n -q -d /tmp/t/x /run/lodge/medium/lodge/lodge.squashfs >/dev/null 2>&1; s=$?; sync; (exit $s)", 300)
     assert status == 0, said

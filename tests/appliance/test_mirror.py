@@ -1,0 +1,74 @@
+"""Two disks as a mirror, by an answer that a server gives, with a static address and a script for the first start: either
+disk starts the host."""
+import http.server
+import re
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+import stages
+from host import Host, answer
+from machine import Machine, new_disk, overlay
+
+ADDRESS = "10.0.2.77"
+SCRIPT = "#!/bin/sh\necho once >>/var/lib/first-boot-was-here\n"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """https://…/answer.toml with a certificate that nobody has signed: (port, its fingerprint)."""
+    text = answer(
+        disk_setup__disk_list=["LODGE0", "LODGE1"], disk_setup__mirror=True, network__source="from-answer",
+        network__cidr=f"{ADDRESS}/24", network__gateway="10.0.2.2", network__dns=["10.0.2.3"], first_boot__source="from-answer",
+        first_boot__script=SCRIPT)
+    (tmp_path / "answer.toml").write_text(text)
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+                    "-subj", "/CN=answers", "-days", "2"], check=True, capture_output=True)
+    said = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True).stdout
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(tmp_path))
+
+        def log_message(self, *_):
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield httpd.server_port, re.search("=(.*)", said).group(1).replace(":", "").lower()
+    httpd.shutdown()
+
+
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mirror")
+    return [new_disk(folder / "one.qcow2"), new_disk(folder / "two.qcow2")]
+
+
+def test_a_mirror_is_installed_by_an_answer_from_a_server(disks, server):
+    """The medium's menu lets one type this after `e`; here the words come with the kernel."""
+    port, fingerprint = server
+    image = stages.ROOT / "build/image"
+    words = ("boot=lodge console=ttyS0,115200 quiet loglevel=4 lodge.mode=install lodge.unattended "
+             f"lodge.answer=https://10.0.2.2:{port}/answer.toml lodge.answer-fingerprint={fingerprint}")
+    with Machine(cdrom=stages.medium(), disks=disks, kernel=image / "vmlinuz", initrd=image / "initrd.img", append=words) as vm:
+        vm.wait_for(r"Installing Lodge by https://10\.0\.2\.2", stages.BOOT_S, fail="r: try again")
+        vm.wait_for("Lodge is installed", stages.INSTALL_S, fail="r: try again")
+        vm.wait_end(90)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_it_starts_from_either_disk_alone(disks, lost, tmp_path):
+    left = overlay(disks[1 - lost], tmp_path / "left.qcow2")
+    with Host([{"path": left, "serial": f"LODGE{1 - lost}"}], nics=[{"mac": "52:54:00:4c:00:01", "address": ADDRESS}], uefi=bool(lost)) as vm:
+        vm.wait_for_api(stages.BOOT_S)
+        assert vm.wait_ssh("ip -br -4 address show br0").split()[2].startswith(ADDRESS)
+        states = vm.ssh("cat /proc/mdstat")
+        assert states.count("[U_]") + states.count("[_U]") >= 3, states
+        assert vm.wait_ssh("cat /var/lib/first-boot-was-here") == "once\n"
