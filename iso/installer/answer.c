@@ -148,7 +148,8 @@ static bool text_fits(const char *text, const struct answer_row *row, int line, 
     const char *write;
     if (row->words && !is_word(row->words, text)) {
         snprintf(why, sizeof(why), "is no value of this key");
-        write = list = words_listed(row->words);
+        list = words_listed(row->words);
+        write = list;
     } else if (row->format && !row->format->check(text, why)) {
         write = row->format->write;
     } else if (!*text) {

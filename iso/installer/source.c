@@ -12,8 +12,8 @@
 #include "iso/installer/fetch.h"
 #include "iso/installer/prepare.h"
 
-#define LABEL      "LODGE-ANSWER"
-#define VOLUME_DIR WORK_DIR "/answer"
+#define LABEL "LODGE-ANSWER"
+static const char volume_dir[] = WORK_DIR "/answer";
 
 void source_free(struct source *s)
 {
@@ -129,17 +129,17 @@ static int find_volume(char **ret, struct err *e)
 
 static int from_volume(const char *device, struct source *ret, struct err *e)
 {
-    const char *const argv[] = {"mount", "-o", "ro,nosuid,nodev,noexec", device, VOLUME_DIR, NULL};
+    const char *const argv[] = {"mount", "-o", "ro,nosuid,nodev,noexec", device, volume_dir, NULL};
     ret->name = mem_printf("answer.toml on %s (%s)", device, LABEL);
-    if (fs_mkdir_all(VOLUME_DIR, 0700, e) < 0)
+    if (fs_mkdir_all(volume_dir, 0700, e) < 0)
         return -1;
     if (proc_check(&(struct proc_spec){.argv = argv}, 60000, e) < 0) {
         err_prefix(e, "the volume %s on %s cannot be read", LABEL, device);
         return err_hint(
             e, "write it again: a FAT, ext4 or ISO 9660 file system with the file answer.toml; or remove it");
     }
-    int r = read_folder(VOLUME_DIR, "answer.toml", ret, e);
-    umount2(VOLUME_DIR, UMOUNT_NOFOLLOW);
+    int r = read_folder(volume_dir, "answer.toml", ret, e);
+    umount2(volume_dir, UMOUNT_NOFOLLOW);
     if (r < 0) {
         err_prefix(e, "the volume %s on %s", LABEL, device);
         return err_hint(e, "put the answer file there, named answer.toml");

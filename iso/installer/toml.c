@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-int toml_fail(struct reader *r, const char *write, const char *fmt, ...)
+void toml_complain(struct reader *r, const char *write, const char *fmt, ...)
 {
     char why[512];
     va_list args;
@@ -11,7 +11,6 @@ int toml_fail(struct reader *r, const char *write, const char *fmt, ...)
     vsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
     complain(r->complaints, r->line, NULL, write, "%s", why);
-    return -1;
 }
 
 struct toml *toml_new(struct reader *r, enum toml_type type, int line)

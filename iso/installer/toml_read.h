@@ -14,8 +14,9 @@ struct reader {
     struct complaints *complaints;
 };
 
-/* Complains of the present line and returns -1. */
-int toml_fail(struct reader *r, const char *write, const char *fmt, ...) ATTR_PRINTF(3, 4);
+void toml_complain(struct reader *r, const char *write, const char *fmt, ...) ATTR_PRINTF(3, 4);
+/* Complains of the present line; its value is -1, which analyzers would not see of a function elsewhere. */
+#define toml_fail(...) (toml_complain(__VA_ARGS__), -1)
 struct toml *toml_new(struct reader *r, enum toml_type type, int line);
 void toml_append(struct toml *parent, struct toml *child);
 /* Blanks and tabs. */
