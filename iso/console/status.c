@@ -27,16 +27,16 @@ void status_line(struct buf *out, const char *label, const char *text)
     } while (*text);
 }
 
+/* Never more than URLS_MAX lines. */
 static void say_urls(const struct status *s, struct buf *out)
 {
     char more[64];
-    for (size_t i = 0; i < MIN_OF(s->urls.n, (size_t)URLS_MAX); i++) {
-        size_t left = s->urls.n - URLS_MAX;
-        bool last = i == URLS_MAX - 1 && s->urls.n > URLS_MAX;
-        snprintf(more, sizeof(more), "  and %zu more", last ? left : 0);
-        _cleanup_free_ char *line = mem_printf("%s%s", s->urls.text[i], last ? more : "");
-        status_line(out, i ? "" : "Console", line);
-    }
+    size_t shown = s->urls.n > URLS_MAX ? URLS_MAX - 1 : s->urls.n;
+    for (size_t i = 0; i < shown; i++)
+        status_line(out, i ? "" : "Console", s->urls.text[i]);
+    snprintf(more, sizeof(more), "and %zu more", s->urls.n - shown);
+    if (s->urls.n > shown)
+        status_line(out, "", more);
 }
 
 /* Why there is no address, and what to do. */
