@@ -3,10 +3,37 @@
 #include <slang.h>
 #include <stdint.h>
 #include <string.h>
+#include <termios.h>
 
 #include "base/mem.h"
 
 #define BUTTON_ROW (PAGE_HEIGHT - 1)
+
+/* newt takes Ctrl-S for itself, and whoever hits it would stand before a dead screen. */
+static void stop_flow_control(void)
+{
+    struct termios t;
+    if (tcgetattr(STDIN_FILENO, &t) < 0 || !(t.c_iflag & (IXON | IXOFF)))
+        return;
+    t.c_iflag &= ~(tcflag_t)(IXON | IXOFF);
+    (void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+bool page_begin(void)
+{
+    if (newtInit() != 0)
+        return false;
+    stop_flow_control();
+    newtCls();
+    return true;
+}
+
+void page_resume(void)
+{
+    newtResume();
+    stop_flow_control();
+    page_repair();
+}
 
 /* The text wrapped to the window; returns its rows. */
 static int add_text(newtComponent form, const char *text, int row)
@@ -67,6 +94,7 @@ newtComponent page_check(struct page *p, const char *label, bool on, char *ret_s
 
 void page_repair(void)
 {
+    stop_flow_control(); /* newt has it again when the terminal changed its size */
     SLsmg_touch_screen();
 }
 
@@ -114,6 +142,22 @@ void page_close(struct page *p)
 void page_say(const char *title, const char *text)
 {
     newtWinMessage((char *)(uintptr_t)title, (char *)(uintptr_t) "OK", (char *)(uintptr_t) "%s", text);
+}
+
+newtComponent page_busy(const char *text)
+{
+    newtComponent form = newtForm(NULL, NULL, 0);
+    newtCenteredWindow((unsigned)strlen(text) + 4, 3, NULL);
+    newtFormAddComponent(form, newtLabel(2, 1, text));
+    newtDrawForm(form);
+    newtRefresh();
+    return form;
+}
+
+void page_busy_end(newtComponent busy)
+{
+    newtFormDestroy(busy);
+    newtPopWindow();
 }
 
 void page_scroll(const char *title, const char *text)

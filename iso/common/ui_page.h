@@ -19,6 +19,11 @@ struct page {
     int row;      /* first free one below the text */
 };
 
+/* Starts newt on this terminal; false when it cannot show screens. Ctrl-S is a key like others from then on,
+ * and stops nothing. */
+bool page_begin(void);
+/* Back from newtSuspend. */
+void page_resume(void);
 /* `next`, `back` and `extra` are the buttons' words; NULL: no such button. */
 struct page page_open(
     const char *title, const char *text, const char *next, const char *back, const char *extra);
@@ -35,5 +40,8 @@ void page_close(struct page *p);
 void page_repair(void);
 /* A short window with one button. */
 void page_say(const char *title, const char *text);
+/* A window without buttons, while something is done. */
+newtComponent page_busy(const char *text);
+void page_busy_end(newtComponent busy);
 /* A long text to scroll through. */
 void page_scroll(const char *title, const char *text);

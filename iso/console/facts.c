@@ -68,7 +68,7 @@ static void fingerprint_format(const unsigned char *bytes, char *out)
 
 int fingerprint_of(const char *pem, size_t n, char out[static FINGERPRINT_MAX], struct err *e)
 {
-    unsigned char bytes[32];
+    unsigned char bytes[32] = {0};
     size_t size = sizeof(bytes);
     gnutls_x509_crt_t crt = NULL;
     gnutls_datum_t text = {.data = (unsigned char *)(uintptr_t)pem, .size = (unsigned)n};

@@ -114,13 +114,13 @@ static struct termios terminal_before;
 
 static void stopped(int number)
 {
-    static const char words[] =
-        "\033[0m\033[2J\033[H\033[?25hLodge: the screen was stopped. When the host goes down, its guests "
-        "are shut down first:\r\nthat can take some minutes.\r\n";
+    static const char words[] = "\033[0m\033[2J\033[H\033[?25h"
+                                "Lodge: the screen was stopped. When the host goes down, its guests\r\n"
+                                "are shut down first: that can take some minutes.\r\n";
     (void)number;
     (void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
     ssize_t n = write(STDOUT_FILENO, words, sizeof(words) - 1);
-    _exit(n < 0);
+    _exit(n < 0 ? 1 : 0);
 }
 
 /* No key and no other program of the terminal ends the screen or stops it. */
@@ -165,11 +165,10 @@ int main(int argc, char **argv)
     }
     set_signals();
     set_size();
-    if (newtInit() != 0) {
+    if (!page_begin()) {
         log_error("this terminal cannot show screens: set TERM (linux, vt220)");
         return 1;
     }
-    newtCls();
     newtPushHelpLine("Tab: next   Enter: choose   Ctrl-L: draw the screen anew");
     for (;;) {
         front_open(&front);

@@ -12,12 +12,6 @@
 #define LIST_ROWS  5
 #define REFRESH_MS 1000
 
-static void say_error(const char *title, const struct err *e)
-{
-    _cleanup_free_ char *text = mem_printf("%s.%s%s", e->detail, *e->hint ? "\n\n" : "", e->hint);
-    screen_say(title, text);
-}
-
 static void keep(char *into, size_t n, newtComponent entry)
 {
     const char *text = newtEntryGetValue(entry);
@@ -187,27 +181,25 @@ static void try_network(const struct network *n)
 {
     struct trial t;
     struct err e;
-    newtCenteredWindow(40, 3, "Network");
-    newtComponent form = newtForm(NULL, NULL, 0);
-    newtFormAddComponent(form, newtLabel(2, 1, "The network is being changed …"));
-    newtDrawForm(form);
-    newtRefresh();
+    newtComponent busy = page_busy("The network is being changed.");
     int r = trial_begin(n, &t, &e);
-    newtFormDestroy(form);
-    newtPopWindow();
+    page_busy_end(busy);
     if (r < 0) {
-        say_error("Network", &e);
+        screen_say_error("Network", &e);
         return;
     }
     if (ask_keep()) {
         if (trial_keep(&t, &e) < 0)
-            say_error("Network", &e);
+            screen_say_error("Network", &e);
         else
             log_notice("the network was changed");
         return;
     }
-    if (trial_revert(&t, &e) < 0)
-        say_error("Network", &e);
+    busy = page_busy("The network goes back to what it was.");
+    r = trial_revert(&t, &e);
+    page_busy_end(busy);
+    if (r < 0)
+        screen_say_error("Network", &e);
     else
         screen_say("Network", "The new configuration was not confirmed: the old one is in force again.");
 }
@@ -221,7 +213,7 @@ void screen_network(void)
     if (!screen_proof("Network"))
         return;
     if (host_read(&host, &e) < 0) {
-        say_error("Network", &e);
+        screen_say_error("Network", &e);
         return;
     }
     cards = mem_new(struct inventory, 1);

@@ -21,7 +21,7 @@ void screen_say(const char *title, const char *text)
     page_close(&p);
 }
 
-static void say_error(const char *title, const struct err *e)
+void screen_say_error(const char *title, const struct err *e)
 {
     _cleanup_free_ char *text = mem_printf("%s.%s%s", e->detail, *e->hint ? "\n\n" : "", e->hint);
     screen_say(title, text);
@@ -59,12 +59,15 @@ bool screen_proof(const char *purpose)
         struct err e;
         if (!ask_proof(purpose, name, &password))
             return false;
-        if (proof_check(name, password, &e) == 0) {
-            log_notice("%s: %s may", purpose, name);
+        newtComponent busy = page_busy("The password is being checked.");
+        int r = proof_check(name, password, &e);
+        page_busy_end(busy);
+        if (r == 0) {
+            log_notice("%s: allowed to %s", purpose, name);
             return true;
         }
         log_notice("%s: refused to %s: %s", purpose, name, e.detail);
-        say_error("Not allowed", &e);
+        screen_say_error("Not allowed", &e);
     }
 }
 
@@ -112,9 +115,12 @@ static void set_user_password(void)
             "end.",
             name, &password))
         return;
-    if (lodged_set_password(name, password, &e) < 0) {
+    newtComponent busy = page_busy("The password is being changed.");
+    int r = lodged_set_password(name, password, &e);
+    page_busy_end(busy);
+    if (r < 0) {
         err_prefix(&e, "the password of %s was not changed", name);
-        say_error("Password", &e);
+        screen_say_error("Password", &e);
         return;
     }
     log_notice("the password of the user %s of Lodge was changed", name);
@@ -154,9 +160,12 @@ static void set_root_password(void)
             "characters.",
             NULL, &password))
         return;
-    if (store_root_password(password, &e) < 0) {
+    newtComponent busy = page_busy("The password is being changed.");
+    int r = store_root_password(password, &e);
+    page_busy_end(busy);
+    if (r < 0) {
         err_prefix(&e, "the password of root was not changed");
-        say_error("Password", &e);
+        screen_say_error("Password", &e);
         return;
     }
     log_notice("the password of root was changed");
@@ -193,10 +202,9 @@ void screen_shell(void)
     puts("\nA shell of root. `exit` leads back to the screen of the host.");
     fflush(stdout);
     int r = shell_run(&e);
-    newtResume();
-    page_repair();
+    page_resume();
     if (r < 0)
-        say_error("Shell", &e);
+        screen_say_error("Shell", &e);
 }
 
 /* ---- power ---- */
@@ -232,7 +240,7 @@ static void power(const char *title, const char *question, const char *verb, con
     struct err e;
     log_notice("%s", what);
     if (place_call(argv, POWER_TIMEOUT_MS, &e) < 0)
-        say_error(title, &e);
+        screen_say_error(title, &e);
     else
         screen_say(title, what);
 }

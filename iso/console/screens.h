@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
+
 /* A page that nobody touches for so long closes, as if left by Back: in milliseconds. */
 #define IDLE_MS (5 * 60 * 1000)
 
@@ -15,3 +17,4 @@ void screen_restart(void);
 void screen_power_off(void);
 /* A text and OK; closes by itself. */
 void screen_say(const char *title, const char *text);
+void screen_say_error(const char *title, const struct err *e);

@@ -129,7 +129,7 @@ static void open_shell(void)
     puts("\nThe installer waits. `exit` leads back to it.");
     fflush(stdout);
     run_shell();
-    newtResume();
+    page_resume();
 }
 
 /* True: again from the summary. */
@@ -240,13 +240,12 @@ int run_interactive(const struct run_options *o)
     }
     if (!o->inventory_path && !o->dry_run)
         raise_links(&s->inventory);
-    if (newtInit() != 0) {
+    if (!page_begin()) {
         fprintf(stderr, "lodge-installer: this terminal cannot show screens. Set TERM (linux, vt220), or use "
                         "--answer.\n");
         inventory_free(&s->inventory);
         return 1;
     }
-    newtCls();
     newtDrawRootText(1, 0, "Lodge " LODGE_VERSION);
     newtPushHelpLine("Tab: next field   Space: mark   Enter: choose   F12: next screen");
     ui_model_init(&s->model, &s->inventory);

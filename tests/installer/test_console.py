@@ -3,7 +3,9 @@
 import ctypes
 import os
 import re
+import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -96,6 +98,11 @@ def prove(s, password="root password", name=None):
     return s.type(password + "\r")
 
 
+def forget_failures(machine):
+    """So that the next attempt need not wait."""
+    (machine.root / "run/lodge-console/attempts").unlink()
+
+
 # ---- what everybody sees ----
 
 @pytest.mark.parametrize("term", ["vt220", "linux"])
@@ -143,11 +150,30 @@ def test_terminals_of_other_sizes_show_all_of_it(console, size):
     console(size=size).wait("host1.example.org", "Storage", "Power off")
 
 
-def test_keys_that_mean_nothing_neither_end_nor_wedge_it(console):
+GARBAGE = [b"\x03\x1a\x1c", b"\x13", b"\x00\x04", b"\xff\xfe\x80\x81", b"\x1b[99~\x1bOZ", b"garbage", bytes(range(1, 9)),
+           b"\x1b" * 40]
+
+
+@pytest.mark.parametrize("keys", GARBAGE)
+def test_keys_that_mean_nothing_neither_end_nor_wedge_it(console, keys):
+    s = console().wait("Services", "Power off").type(keys)
+    s.screen.reset()
+    s.type("\x0c").wait("Services", "Power off")  # so it has taken them all
+    choose(s, "Restart").wait("Only who may change this host")
+
+
+def test_signals_of_a_terminal_neither_end_nor_stop_it(console):
     s = console().wait("Services")
-    s.type(b"\x03\x1a\x1c\x00\xff\xfe\x1b[99~\x1bOZ\x80\x81garbage" + bytes(range(1, 9)) + b"\x1b")
-    choose(console(), "Password").wait("Only who may change this host")
-    s.type("\x0c").wait("Services")
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGPIPE):
+        os.kill(s.pid, number)
+    choose(s, "Password").wait("Only who may change this host")
+
+
+def test_when_it_is_stopped_it_leaves_a_plain_terminal_and_says_what_happens(console):
+    s = console().wait("Services", "Power off")
+    os.kill(s.pid, signal.SIGTERM)
+    s.wait("Lodge: the screen was stopped", "are shut down first").wait_gone("Services")
+    assert termios.tcgetattr(s.fd)[3] & termios.ICANON
 
 
 def test_a_terminal_that_is_gone_ends_it(console):
@@ -182,12 +208,12 @@ def test_wrong_passwords_make_the_next_attempt_wait_even_after_a_restart_of_the_
     prove(s).wait("this one was not looked at", "Wait 60 seconds")
 
 
-def test_an_administrator_of_lodge_may_and_others_may_not(console, lodged):
+def test_an_administrator_of_lodge_may_and_others_may_not(console, machine, lodged):
     assert lodged("user", "put", "viewer", "--password", "viewer password").returncode == 0
     assert lodged("binding", "put", "viewer", "--subject", "user:viewer", "--role", "viewer").returncode == 0
     s = choose(console(), "Restart")
     prove(s, "viewer password", "viewer").wait("viewer is no administrator of Lodge").type("\r")
-    time.sleep(1.1)  # the wait after a failure
+    forget_failures(machine)
     prove(s, "admin password", "admin").wait("Restart this host?", "No guest runs.")
 
 
@@ -209,8 +235,8 @@ def test_going_down_is_asked_first_and_the_cursor_stands_on_back(console, machin
     assert f"systemctl {verb}" not in machine.calls()
     s.wait("Power off").type("\r")  # the menu begins anew
     s.wait("Only who may").type("\x1b[24~").wait("Not allowed").type("\r")
+    forget_failures(machine)
     s = choose(console(), entry)
-    time.sleep(1.1)
     prove(s).wait("is not known").type("\x1b[24~")
     s.wait("The host shuts its guests down")
     assert f"systemctl {verb}" in machine.calls()
@@ -221,7 +247,7 @@ def test_the_shell_is_a_session_of_its_own_and_leads_back(console):
     prove(s).wait("leads back to the screen")
     s.type("stty size; echo home=$HOME shell=$SHELL; [ $(ps -o sid= -p $$) = $$ ] && env | grep -c LODGE_; echo n''one\r")
     s.wait("24 80", "home=/root shell=/bin/bash", "\n0", "none")
-    s.type("\x03exit\r").wait("Services", "Power off")
+    s.type("sleep 1000\r").wait("# sleep 1000").type("\x03").wait("^C").type("exit\r").wait("Services", "Power off")
 
 
 def test_a_password_of_root_becomes_a_hash_in_both_files_and_nothing_else(console, machine):
