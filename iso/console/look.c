@@ -55,8 +55,10 @@ static void look_at_services(struct status *s)
     static const char *const argv[] = {"systemctl", "show", "--property=Id,LoadState,ActiveState,SubState",
         "lodged.service", "lodge-gate.service", "libvirtd.service", "libvirtd.socket", NULL};
     struct err e;
-    if (place_ask(argv, 3000, &s->shown, &e) < 0)
-        s->shown = NULL;
+    char *shown = NULL;
+    (void)place_ask(argv, 3000, &shown, &e);
+    free(s->shown);
+    s->shown = shown;
 }
 
 static void look_at_storage(struct status *s)
@@ -73,13 +75,15 @@ static void look_at_storage(struct status *s)
         s->state_used_percent = (int)(used * 100 / all);
 }
 
-void status_look(struct status *ret)
+void status_look(struct status *s, bool ask_systemd)
 {
-    *ret = (struct status){0};
-    look_at_network(ret);
-    look_at_certificate(ret);
-    look_at_services(ret);
-    look_at_storage(ret);
+    char *shown = TAKE_PTR(s->shown);
+    *s = (struct status){.shown = shown};
+    look_at_network(s);
+    look_at_certificate(s);
+    if (ask_systemd)
+        look_at_services(s);
+    look_at_storage(s);
 }
 
 void status_clear(struct status *s)

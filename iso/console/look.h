@@ -4,5 +4,7 @@
 
 #include "iso/console/facts.h"
 
-void status_look(struct status *ret);
+/* *s is zeroed, or what was seen last. Without `ask_systemd` what systemd said of them stays: asking it costs
+ * more than all the rest. */
+void status_look(struct status *s, bool ask_systemd);
 void status_clear(struct status *s);

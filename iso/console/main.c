@@ -11,10 +11,11 @@
 #include "iso/console/screens.h"
 #include "iso/console/trial.h"
 
-#define TICK_MS      5000
-#define REPAIR_TICKS 12 /* between two drawings of all lines, against what others have written there */
-#define SETTLE_TICKS 24 /* while the host starts, others write more often */
-#define STATUS_ROWS  16
+#define TICK_MS       5000
+#define REPAIR_TICKS  12 /* between two drawings of all lines, against what others have written there */
+#define SETTLE_TICKS  24 /* while the host starts, others write more often */
+#define SERVICE_TICKS 2  /* between two questions to systemd */
+#define STATUS_ROWS   16
 
 static const struct {
     const char *label;
@@ -29,6 +30,7 @@ static const struct {
 
 struct front {
     newtComponent form, box, buttons[ARRAY_SIZE(menu)];
+    struct status status;
     char *shown; /* what stands in the box; owned */
 };
 
@@ -51,18 +53,17 @@ static void front_close(struct front *f)
 {
     newtFormDestroy(f->form);
     newtPopWindow();
+    status_clear(&f->status);
     free(f->shown);
 }
 
 /* Draws only when something has changed: a serial line is slow. */
-static void front_update(struct front *f, const char *note)
+static void front_update(struct front *f, const char *note, bool ask_systemd)
 {
     _cleanup_buf_ struct buf text = {0};
-    struct status s;
-    status_look(&s);
-    s.note = note;
-    status_text(&s, &text);
-    status_clear(&s);
+    status_look(&f->status, ask_systemd || !f->shown);
+    f->status.note = note;
+    status_text(&f->status, &text);
     if (f->shown && streq(f->shown, text.data))
         return;
     newtTextboxSetText(f->box, text.data);
@@ -92,7 +93,7 @@ static size_t front_run(struct front *f)
     while (exited.reason != NEWT_EXIT_COMPONENT) {
         const char *news = clean_up();
         note = news ? news : note;
-        front_update(f, note);
+        front_update(f, note, ticks % SERVICE_TICKS == 0);
         if (exited.reason == NEWT_EXIT_HOTKEY || ticks < SETTLE_TICKS || ticks % REPAIR_TICKS == 0)
             page_repair();
         newtRefresh();

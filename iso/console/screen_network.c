@@ -146,9 +146,9 @@ static bool agree(const struct network *from, const struct network *to)
 
 static void trial_text(newtComponent box, unsigned left_s)
 {
-    struct status s;
+    struct status s = {0};
     struct buf text = {0};
-    status_look(&s);
+    status_look(&s, false);
     status_addresses(&s, &text);
     buf_printf(&text,
         "\nIs the host reached there? Without an answer the old configuration comes back in %u "

@@ -136,6 +136,8 @@ def test_a_change_appears_without_a_key(console, machine):
     s = console().wait("https://127.0.0.1")
     machine.configure(configuration(hostname="renamed", network={"bridge": "lo"}))
     s.wait("renamed.example.org")
+    machine.fake("systemctl", "echo Id=lodged.service; echo ActiveState=failed")
+    s.wait("FAILED (journalctl -u lodged)")
 
 
 def test_what_others_wrote_over_the_screen_goes_away_with_a_key(console):
