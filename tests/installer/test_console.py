@@ -132,6 +132,34 @@ def test_it_comes_up_without_lodged_certificate_systemd_and_storage(console, mac
     s.wait("https://127.0.0.1")
 
 
+@pytest.fixture
+def full(machine):
+    """The folder of host.json lies on a file system without room."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a file system")
+    text = machine.config.read_text()
+    folder = machine.config.parent
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "state", folder], check=True)
+    machine.config.write_text(text)
+    with open(folder / "filling", "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    yield machine
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_with_a_full_file_system_it_comes_up_and_changes_nothing(full, console):
+    before = full.config.read_text()
+    s = console().wait("https://127.0.0.1", "100% used: NEARLY FULL")
+    prove(choose(s, "Password")).wait("Whose password").type("\x1b[B\r").wait("Password of root")
+    s.type("new password\tnew password\r").wait("the password of root was not changed", "No space left").type("\r")
+    to_changes(s).type("\x1b[24~").wait("No space left")
+    assert full.config.read_text() == before
+
+
 def test_a_change_appears_without_a_key(console, machine):
     s = console().wait("https://127.0.0.1")
     machine.configure(configuration(hostname="renamed", network={"bridge": "lo"}))
