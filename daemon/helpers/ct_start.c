@@ -48,6 +48,18 @@ static struct lxc_container *open_container(const json_t *request)
     return lxc_container_new(json_get_str(request, "uuid", ""), json_get_str(request, "lxcpath", ""));
 }
 
+/* Only with a file that it has read does liblxc know the container's name when it makes the profile of
+ * AppArmor. */
+static bool load_nothing(struct lxc_container *c)
+{
+    static const char nothing[] = "# each item is set by a call\n";
+    char path[32];
+    _cleanup_close_ int fd = memfd_create("lodge-ct-config", MFD_CLOEXEC);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return fd >= 0 && write(fd, nothing, sizeof(nothing) - 1) == (ssize_t)(sizeof(nothing) - 1) &&
+           c->load_config(c, path);
+}
+
 static int configure(struct lxc_container *c, const json_t *request, struct err *e)
 {
     struct ct_items items;
@@ -57,7 +69,9 @@ static int configure(struct lxc_container *c, const json_t *request, struct err 
     _cleanup_free_ char *log = mem_printf(
         "%s/%s/" CT_LOG_FILE, json_get_str(request, "lxcpath", ""), json_get_str(request, "uuid", ""));
     int r = 0;
-    if (!c->set_config_item(c, "lxc.log.file", log) || !c->set_config_item(c, "lxc.log.level", "WARN"))
+    if (!load_nothing(c))
+        r = err_set(e, ERR_INTERNAL, "liblxc does not begin a configuration");
+    else if (!c->set_config_item(c, "lxc.log.file", log) || !c->set_config_item(c, "lxc.log.level", "WARN"))
         r = err_set(e, ERR_INTERNAL, "liblxc refused the log file %s", log);
     for (size_t i = 0; r == 0 && i < items.n; i++)
         if (!c->set_config_item(c, items.list[i].key, items.list[i].value))
