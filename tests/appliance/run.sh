@@ -27,7 +27,7 @@ build_figures() {
 }
 
 # In this order: those that install leave what the others start from.
-files=(iso install host stick faults cards mirror)
+files=(iso install host stick faults cards mirror package)
 
 main() {
     local status=0 begun=$SECONDS

@@ -28,9 +28,9 @@ def running(api, name):
 def created(host, name, spec):
     """A guest, made and started; its status once it has an address."""
     api = host.api()
-    task = api.finished(api.put(f"/guests/{name}?start=true", {"spec": spec}), 180)
+    task = api.finished(api.put(f"/guests/{name}?start=true", {"spec": spec}), 240)
     assert task["status"]["state"] == "succeeded", task["status"]
-    return wait(f"an address of {name}", lambda: running(api, name), 120)
+    return wait(f"an address of {name}", lambda: running(api, name), 240)
 
 
 def beat(host, status):
@@ -42,7 +42,13 @@ def test_a_container_runs_and_answers(host):
     assert wait("a beat of c1", lambda: beat(host, status), 60)
 
 
+def one_cpu(host):
+    """The emulator sometimes resets a machine of two processors in which a virtual machine runs under KVM."""
+    host.ssh("echo 0 >/sys/devices/system/cpu/cpu1/online")
+
+
 def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host):
+    one_cpu(host)
     status = created(host, "v1", VM)
     assert wait("a beat of v1", lambda: beat(host, status), 90)
     qemu = host.ssh("ps -C qemu-system-x86_64 -o user:20,args --no-headers")
@@ -113,10 +119,10 @@ def test_guests_come_back_after_a_power_cut(host):
     """This machine's plug is pulled, and it is started again."""
     host.ssh("sync")  # the test's disk promises nothing about what was just written (cache=unsafe)
     host.kill()
-    with Host(host.disks) as vm:
+    with Host(host.disks, cpus=1) as vm:  # see one_cpu
         vm.wait_for_api(stages.BOOT_S)
         assert wait("the container", lambda: running(vm.api(), "c1"), 120)
-        status = wait("the virtual machine", lambda: running(vm.api(), "v1"), 180)
+        status = wait("the virtual machine", lambda: running(vm.api(), "v1"), 300)
         assert wait("a beat of v1", lambda: beat(vm, status), 90)
         guests_shut_down_in_order_with_the_host(vm)
 
