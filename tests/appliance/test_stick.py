@@ -20,7 +20,7 @@ def answer_the_screens(vm):
         vm.send(keys + F12)
     screen("Installing Lodge (1 of")
     screen("Keyboard (2 of")
-    screen("Disk (3 of", "", "24.0 GiB", "empty")
+    screen("Disk (3 of", "", "24 GiB", "it is the medium")
     screen("Network (", "", "52:54:00:4c:00:01", "link")
     screen("Name (", "stick.example.org")
     screen("Administrator (", f"{PASSWORD}\t{PASSWORD}")
