@@ -161,7 +161,7 @@ def configuration(**changes):
     nics = [{"mac": mac, "name": f"lan{i}"} for i, mac in enumerate(MACS)]
     network = {"bridge": "br0", "interface": nics[0], "nics": nics, "mode": "dhcp", "address": None, "gateway": None,
                "dns": [], "vlan": None, **changes.pop("network", {})}
-    return {"version": 1, "hostname": "host1", "domain": "example.org", "timezone": "UTC", "keyboard": "us",
+    return {"version": 1, "id": "1a2b3c4d", "hostname": "host1", "domain": "example.org", "timezone": "UTC", "keyboard": "us",
             "network": network, "root": {"password_hash": None, "ssh_keys": []}, "admin": {"password_hash": None},
             "disks": [], "mirror": False, "time": {"ntp": []}, "first_boot": None, "image": "0.1.0", **changes}
 

@@ -227,7 +227,7 @@ def test_a_start_with_a_damaged_new_file_takes_the_old_one(host, damaged):
 def test_the_volume_is_mounted_by_its_place_and_only_waited_for_a_while(host):
     render(host)
     fstab = host.text("etc/fstab").splitlines()
-    assert fstab[0].startswith("/dev/lodge/local /var/lib/lodge/local xfs ") and "nofail" in fstab[0]
+    assert fstab[0].startswith("/dev/lodge_1a2b3c4d/local /var/lib/lodge/local xfs ") and "nofail" in fstab[0]
     assert [line.split()[1] for line in fstab[1:]] == ["/var/lib/lodge/images", "/var/lib/lodge/pools"]
     assert (host.root / "var/lib/lodge/local").is_dir()
 
