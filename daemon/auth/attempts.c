@@ -26,7 +26,8 @@ static const struct policy account_policy = {.free = 6, .max_s = 5};
 struct entry {
     unsigned failures;
     unsigned pending;
-    uint64_t last_ms;             /* of a failure, or of the begin of a try; monotonic */
+    uint64_t failed_ms;           /* the last failure; monotonic, as the next */
+    uint64_t tried_ms;            /* the begin of the last try */
     char good[GOOD_MAX][KEY_MAX]; /* accounts only; newest first */
 };
 
@@ -78,14 +79,13 @@ static void address_key(const char *address, char out[static KEY_MAX])
 /* Forgives with time. */
 static void fade(struct entry *entry, uint64_t now)
 {
-    uint64_t quiet = now - entry->last_ms;
-    if (quiet > PENDING_MS)
+    if (now - entry->tried_ms > PENDING_MS)
         entry->pending = 0;
-    uint64_t halvings = quiet / HALVING_MS;
+    uint64_t halvings = (now - entry->failed_ms) / HALVING_MS;
     if (halvings == 0)
         return;
     entry->failures = halvings < 32 ? entry->failures >> halvings : 0;
-    entry->last_ms += halvings * HALVING_MS;
+    entry->failed_ms += halvings * HALVING_MS;
 }
 
 static void make_room(struct map *m)
@@ -95,7 +95,7 @@ static void make_room(struct map *m)
         return;
     MAP_FOREACH (m, e) {
         const struct entry *entry = e->value, *than = oldest ? oldest->value : NULL;
-        if (!than || entry->last_ms < than->last_ms)
+        if (!than || entry->tried_ms < than->tried_ms)
             oldest = e;
     }
     free(map_remove(m, oldest->key));
@@ -107,7 +107,7 @@ static struct entry *entry_of(struct map *m, const char *key, uint64_t now)
     if (!entry) {
         make_room(m);
         entry = mem_new(struct entry, 1);
-        entry->last_ms = now;
+        entry->failed_ms = entry->tried_ms = now;
         map_set(m, key, entry);
     }
     fade(entry, now);
@@ -132,7 +132,8 @@ static void add_good(struct entry *account, const char *address)
 
 /* ---- the rule ---- */
 
-/* Milliseconds until the next try is allowed. */
+/* Milliseconds until the next try is allowed. A try that goes on counts as a failure; one that ended well
+ * makes nobody wait: who signs in twice in a second has guessed nothing. */
 static uint64_t wait_ms(const struct entry *entry, const struct policy *policy, uint64_t now)
 {
     unsigned n = entry->failures + entry->pending;
@@ -140,7 +141,8 @@ static uint64_t wait_ms(const struct entry *entry, const struct policy *policy, 
         return 0;
     unsigned doublings = MIN_OF(n - policy->free, 16U);
     uint64_t delay = MIN_OF(UINT64_C(1) << doublings, (uint64_t)policy->max_s) * 1000;
-    return entry->last_ms + delay > now ? entry->last_ms + delay - now : 0;
+    uint64_t since = entry->pending ? MAX_OF(entry->failed_ms, entry->tried_ms) : entry->failed_ms;
+    return since + delay > now ? since + delay - now : 0;
 }
 
 int attempts_check(
@@ -156,7 +158,7 @@ int attempts_check(
     if (wait == 0) {
         account->pending++;
         source->pending++;
-        account->last_ms = source->last_ms = now;
+        account->tried_ms = source->tried_ms = now;
         return 0;
     }
     unsigned seconds = (unsigned)((wait + 999) / 1000);
@@ -173,7 +175,7 @@ static void end_one(struct entry *entry, bool failed, uint64_t now)
     if (!failed)
         return;
     entry->failures = MIN_OF(entry->failures + 1, 1000U);
-    entry->last_ms = now;
+    entry->failed_ms = now;
 }
 
 void attempts_failed(struct attempts *a, const char *user, const char *address)

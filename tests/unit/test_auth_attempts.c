@@ -65,6 +65,24 @@ static void an_attacked_account_waits_seconds_only(void **state)
     assert_int_equal(fail_once(a, "bob", "198.51.100.7"), 0); /* and nobody else is concerned */
 }
 
+static void signing_in_makes_nobody_wait(void **state)
+{
+    (void)state;
+    struct err e;
+    _cleanup_(attempts_free) struct attempts *a = attempts_new(&test_clock);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(fail_once(a, "stranger", "192.0.2.1"), 0);
+    test_now_ms += SECOND;
+    for (unsigned i = 0; i < 3; i++) { /* at once, from an address where others failed */
+        assert_int_equal(attempts_check(a, "alice", "192.0.2.1", NULL, &e), 0);
+        attempts_succeeded(a, "alice", "192.0.2.1");
+    }
+    assert_int_equal(
+        attempts_check(a, "alice", "192.0.2.1", NULL, &e), 0); /* while one goes on, others wait */
+    assert_int_equal(fail_once(a, "bob", "192.0.2.1"), 2);
+    attempts_succeeded(a, "alice", "192.0.2.1");
+}
+
 static void success_does_not_give_an_address_fresh_tries(void **state)
 {
     (void)state;
@@ -147,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_failure_of_an_address_doubles_its_wait),
         cmocka_unit_test(an_attacked_account_waits_seconds_only),
+        cmocka_unit_test(signing_in_makes_nobody_wait),
         cmocka_unit_test(success_does_not_give_an_address_fresh_tries),
         cmocka_unit_test(many_at_once_gain_nothing),
         cmocka_unit_test(failures_fade),
