@@ -32,6 +32,7 @@ add_files() {
     cp -r --no-preserve=ownership "$here/files/." "$root/"
     install -m 755 "$tree/iso/first-boot/lodge-host" "$root/usr/lib/lodge/lodge-host"
     find "$build/deb/trixie/programs" -type f -exec install -m 755 -t "$root/usr/lib/lodge" {} +
+    ln -s ../lib/lodge/lodge-installer "$root/usr/sbin/lodge-installer"
     mkdir -p "$root/usr/share/keymaps/lodge"
     cp "$cache"/keymaps/*.map.gz "$root/usr/share/keymaps/lodge/"
     "$here/firmware.sh" "$root" "$out/firmware"

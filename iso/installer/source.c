@@ -12,7 +12,8 @@
 #include "iso/installer/fetch.h"
 #include "iso/installer/prepare.h"
 
-#define LABEL "LODGE-ANSWER"
+#define LABEL     "LODGE-ANSWER"
+#define LABEL_FAT "LODGEANSWER" /* FAT keeps 11 characters */
 static const char volume_dir[] = WORK_DIR "/answer";
 
 void source_free(struct source *s)
@@ -97,13 +98,18 @@ static int from_url(const char *url, struct source *ret, struct err *e)
     return 0;
 }
 
+static bool is_label(const char *label)
+{
+    return strcasecmp(label, LABEL) == 0 || strcasecmp(label, LABEL_FAT) == 0;
+}
+
 /* A partition or whole disk with that label, by what lsblk finds on it: links of udev may come late. */
 static const char *labelled(const json_t *nodes)
 {
     size_t i;
     json_t *node;
     json_array_foreach (nodes, i, node) {
-        if (strcasecmp(json_get_str(node, "label", ""), LABEL) == 0)
+        if (is_label(json_get_str(node, "label", "")))
             return json_get_str(node, "path", "");
         const char *below = labelled(json_get_arr(node, "children"));
         if (below)

@@ -145,7 +145,7 @@ class Machine:
                     raise AssertionError("QEMU did not start: " + open(f"{self.dir}/qemu.log").read()) from None
                 time.sleep(0.05)
 
-    def command_qmp(self, name, **arguments):
+    def command_qmp(self, name, /, **arguments):
         self.qmp_file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
         self.qmp_file.flush()
         while True:

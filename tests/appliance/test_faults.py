@@ -90,7 +90,7 @@ def test_an_answer_volume_that_cannot_be_read_is_named(rescue, tmp_path, damage)
 def answer_stick(path, text):
     with open(path, "wb") as file:
         file.truncate(16 << 20)
-    subprocess.run(["mkfs.vfat", "-n", "LODGE-ANSWER", path], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mkfs.vfat", "-n", "LODGEANSWER", path], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["mcopy", "-i", path, "-", "::answer.toml"], input=text.encode(), check=True)
     return path
 
@@ -129,13 +129,13 @@ def test_a_power_cut_while_installing_leaves_a_disk_that_can_be_taken_again(tmp_
     with stages.rescued() as vm:
         plug(vm, disk)
         plug(vm, other, "OTHER", "raw")
-        plug_labelled(vm, stick, "LODGE-ANSWER")
+        plug_labelled(vm, stick, "LODGEANSWER")
         vm.send(f"{INSTALL} --unattended </dev/null\n")
         vm.wait_for(r"\[ *[3-9]\d%\]", 180)
     with stages.rescued() as vm:
         plug(vm, disk)
         plug(vm, other, "OTHER", "raw")
-        plug_labelled(vm, stick, "LODGE-ANSWER")
+        plug_labelled(vm, stick, "LODGEANSWER")
         assert "unfinished Lodge installation" in vm.run("lodge-installer inventory")[1]
         begun = time.monotonic()
         vm.send(f"{INSTALL} --unattended </dev/null\n")
