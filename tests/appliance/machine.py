@@ -52,8 +52,8 @@ class Machine:
     nobody answers. `forward`: ports of the card number `outside` that are reached from here, each at self.ports[port]."""
 
     def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=2,
-                 forward=(22, 443, 8443), kernel=None, initrd=None, append=None, extra=(), incoming=None,
-                 boot=None, hotplug=False, outside=0):
+                 forward=(22, 443, 8443), kernel=None, initrd=None, append=None, incoming=None,
+                 hotplug=False, outside=0):
         self.dir = os.path.join(tempfile.gettempdir(), f"lodge-vm-{os.urandom(6).hex()}")
         self.serial_path = f"{self.dir}/serial.sock"
         self.qmp_path = f"{self.dir}/qmp.sock"
@@ -61,7 +61,7 @@ class Machine:
         self.text = ""
         self.seen = 0
         self.started = None
-        self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot, outside) + list(extra)
+        self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, outside)
         if hotplug or usb:
             self.command += ["-device", "qemu-xhci,id=xhci"]
         if usb:
@@ -76,7 +76,7 @@ class Machine:
         self.terminal = pyte.ByteStream(self.screen)
         self.process = self.serial = self.qmp = None
 
-    def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, boot, outside):
+    def _command(self, cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, outside):
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-m", str(memory), "-smp", str(cpus),
                    "-display", "none", "-vga", "std", "-no-user-config", "-rtc", "base=utc",
                    "-chardev", f"socket,id=s0,path={self.serial_path},server=on,wait=off,logfile={self.dir}/serial.log",
@@ -91,7 +91,7 @@ class Machine:
                         "-drive", f"if=pflash,unit=1,format=qcow2,file={variables}"]
         if cdrom:
             command += ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={cdrom}",
-                        "-device", f"scsi-cd,drive=cd,bus=scsi.0,bootindex={0 if boot != 'disk' else 9}"]
+                        "-device", "scsi-cd,drive=cd,bus=scsi.0,bootindex=0"]
         for i, disk in enumerate(disks):
             disk = disk if isinstance(disk, dict) else {"path": disk}
             command += ["-drive", f"if=none,id=d{i},format={disk.get('format', 'qcow2')},cache=unsafe,discard=unmap,file={disk['path']}",
