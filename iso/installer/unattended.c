@@ -135,7 +135,9 @@ static int carry_out(struct attempt *t, struct err *e)
     _cleanup_buf_ struct buf text = {0};
     const char *last = NULL;
     int r = prepare_plan(&in, &p, e);
-    if (r == 0) {
+    if (r < 0) {
+        err_prefix(e, "refused, nothing was written");
+    } else {
         plan_summary(&p.input, &text);
         if (t->o->dry_run)
             buf_str(&text, "\n");
@@ -167,8 +169,10 @@ static int one_attempt(const struct run_options *o, char *ret_reboot_mode, size_
         printf("Installing Lodge by %s\n", t.source.name);
     if (r == 0)
         r = run_inventory(o, &t.inventory, &e);
-    if (r < 0)
+    if (r < 0) {
+        err_prefix(&e, "refused, nothing was written");
         tell_error(&e);
+    }
     if (r == 0 && check_answer(&t) < 0)
         r = -1;
     else if (r == 0 && (r = carry_out(&t, &e)) < 0)
