@@ -3,6 +3,7 @@
 #include <slang.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 #include "base/mem.h"
@@ -19,8 +20,19 @@ static void stop_flow_control(void)
     (void)tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
 
+/* A serial line does not know how large its terminal is. */
+static void set_size(void)
+{
+    struct winsize size = {0};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+        return;
+    size = (struct winsize){.ws_row = 24, .ws_col = 80};
+    (void)ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
+}
+
 bool page_begin(void)
 {
+    set_size();
     if (newtInit() != 0)
         return false;
     stop_flow_control();

@@ -2,7 +2,6 @@
  * there sees how the host is reached and how it is; what the menu changes asks for a password first. */
 #include <errno.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <termios.h>
 
 #include "base/log.h"
@@ -134,16 +133,6 @@ static void set_signals(void)
     signal(SIGTERM, stopped);
 }
 
-/* A serial line does not know how large its terminal is. */
-static void set_size(void)
-{
-    struct winsize size = {0};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
-        return;
-    size = (struct winsize){.ws_row = 24, .ws_col = 80};
-    (void)ioctl(STDOUT_FILENO, TIOCSWINSZ, &size);
-}
-
 static int wrong_usage(int argc, char **argv)
 {
     if (argc == 2 && streq(argv[1], "--version"))
@@ -165,7 +154,6 @@ int main(int argc, char **argv)
         return 1;
     }
     set_signals();
-    set_size();
     if (!page_begin()) {
         log_error("this terminal cannot show screens: set TERM (linux, vt220)");
         return 1;

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 
 import pytest
 
@@ -199,6 +200,20 @@ def test_what_waits_for_a_restart_outlives_lodged(own, number):
     wait_for(lambda: state_of(api, "kept") == "running", "the guest to be seen")
     assert pending(api, "kept") == ["/spec/memory"]
     assert change(api, "kept", memory="16MiB") is None
+
+
+def test_addresses_are_known_again_after_a_restart_however_late_a_guest_is_seen(own):
+    pair = own().start()
+    api = pair.admin()
+    api.put("/guests/kept?start=true", {"spec": {"type": "vm", "memory": "16MiB", "nics": [{"name": "eth0"}]}}, {"Prefer": "wait=10"}).expect(200)
+    mac = api.get("/guests/kept").json["status"]["nics"][0]["mac"]
+    network = api.get("/networks/default").json["metadata"]["uuid"]
+    (pair.state / f"run/net/{network}/leases").write_text(f"{int(time.time()) + 3600} {mac} 10.77.0.123 kept *\n")
+    wait_for(lambda: api.get("/guests/kept").json["status"]["addresses"] == ["10.77.0.123"], "the address")
+    pair.plan("guest.poll delay 700")
+    pair.restart_lodged()
+    wait_for(lambda: api.get("/session").status == 200, "the gate")
+    wait_for(lambda: api.get("/guests/kept").json["status"]["addresses"] == ["10.77.0.123"], "the address after the restart")
 
 
 def test_a_start_commits_no_more_for_what_waited(api, guest):

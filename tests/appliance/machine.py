@@ -102,7 +102,8 @@ class Machine:
             if i == outside:
                 user += "".join(f",hostfwd=tcp:127.0.0.1:{outside}-{nic.get('address', '')}:{inside}" for inside, outside in self.ports.items())
             if not nic.get("dhcp", True):
-                user = f"hubport,id=n{i},hubid={i}"  # a wire with nobody at its other end
+                # A wire with nobody at its other end, which takes what is sent into it.
+                user = f"dgram,id=n{i},local.type=unix,local.path={self.dir}/wire{i},remote.type=unix,remote.path={self.dir}/nobody"
             command += ["-netdev", user, "-device", f"virtio-net-pci,netdev=n{i},mac={nic['mac']},romfile="]
         if not nics:
             command += ["-nic", "none"]
@@ -264,6 +265,16 @@ class Machine:
         output = self.text[start:found.start()].replace("\r", "")
         return int(found.group(1)), output.split("\n", 1)[1] if "\n" in output else ""
 
-    def screenshot(self, path):
-        """What the monitor shows, as a PNG."""
-        self.command_qmp("screendump", filename=str(path), format="png")
+    def screenshot(self, path, timeout_s=60):
+        """What the monitor shows, as a PNG: once there is something to see, and the same for two seconds."""
+        raw, last, deadline = f"{self.dir}/screen.ppm", None, time.monotonic() + timeout_s
+        while True:
+            self.command_qmp("screendump", filename=raw)
+            with open(raw, "rb") as file:
+                now = file.read()
+            if now == last and len({now[i:i + 300] for i in range(0, len(now), 300)}) > 200:
+                return self.command_qmp("screendump", filename=str(path), format="png")
+            if time.monotonic() > deadline:
+                raise TimedOut(f"the monitor does not come to rest within {timeout_s} s")
+            last = now
+            self._read(2)

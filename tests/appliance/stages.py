@@ -120,7 +120,7 @@ def rescued():
             choose(vm, "rescue")
             vm.wait_for("rescue shell", BOOT_S)
             vm.wait_for("# ", 60)
-            assert vm.run("udevadm settle; stty -echo; PS1='# '", 60)[0] == 0
+            assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1='# '", 60)[0] == 0
             vm.save(ram)
     return Machine(**machine, incoming=ram)
 
