@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -117,7 +118,7 @@ def rescued():
     if not _made("rescue"):
         with _making("rescue"), Machine(**machine) as vm:
             new_disk(scratch, "1G")
-            choose(vm, "rescue")
+            choose(vm, "Rescue shell")
             vm.wait_for("rescue shell", BOOT_S)
             vm.wait_for("# ", 60)
             assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1='# '", 60)[0] == 0
@@ -125,16 +126,23 @@ def rescued():
     return Machine(**machine, incoming=ram)
 
 
-ENTRIES = ["install", "volume", "check", "rescue", "disk"]
+def chosen(vm):
+    """The entry of the boot menu that the serial port shows as chosen; empty before the menu is there."""
+    found = re.search(r"^\W*\*(\w.*?)\W*$", vm.shown(), re.MULTILINE)
+    return found.group(1) if found else ""
 
 
-def choose(vm, entry, answered=False):
-    """An entry of the medium's boot menu, by the serial port."""
-    entries = [*ENTRIES[:1], "unattended", *ENTRIES[1:]] if answered else ENTRIES
-    default = 1 if answered else 0
+def choose(vm, entry):
+    """An entry of the medium's boot menu, by the serial port: keys that come while it is being drawn are lost."""
     vm.wait_for("Install Lodge", 60)
-    time.sleep(1)  # the menu is being drawn: keys before that are lost
-    for _ in range(abs(entries.index(entry) - default)):
-        vm.send("\x1b[B" if entries.index(entry) > default else "\x1b[A")
-        time.sleep(0.3)
+    deadline = time.monotonic() + 60
+    while not chosen(vm).startswith(entry):
+        assert time.monotonic() < deadline, vm.shown()
+        before = chosen(vm)
+        if before:
+            vm.send("\x1b[B")
+        for _ in range(20):
+            if chosen(vm) != before:
+                break
+            vm._read(0.1)
     vm.send("\r")

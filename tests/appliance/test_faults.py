@@ -157,7 +157,7 @@ def test_a_damaged_medium_is_found_before_it_installs(tmp_path):
         file.seek(iso.stat().st_size // 2)  # in the image, which is nearly all of it
         file.write(b"damaged" * 10)
     with Machine(cdrom=iso) as vm:
-        stages.choose(vm, "check")
+        stages.choose(vm, "Check this medium")
         vm.wait_for("Checking the medium", stages.BOOT_S)
         vm.wait_for(r"lodge\.squashfs: FAILED", 120)
         vm.wait_for("the medium is damaged", 10)

@@ -27,9 +27,9 @@ SHELLS = [shell for shell in (["dash"], ["busybox", "sh"], ["bash", "--posix"]) 
 def machine(request, tmp_path):
     class Machine:
         def __init__(self):
-            for folder in ("proc", "sys/block", "dev/disk/by-partlabel"):
+            for folder in ("proc", "sys/block", "sys/class/tty/console", "dev/disk/by-partlabel"):
                 (tmp_path / folder).mkdir(parents=True)
-            (tmp_path / "dev/console").touch()
+            (tmp_path / "sys/class/tty/console/active").write_text("ttyS0 tty0\n")
 
         def partition(self, installation, name):
             (tmp_path / f"dev/disk/by-partlabel/lodge-{installation}-{name}").touch()
@@ -54,7 +54,9 @@ def machine(request, tmp_path):
             return done.stdout.strip().removeprefix(str(tmp_path)), done.returncode
 
         def said(self):
-            return (tmp_path / "dev/console").read_text()
+            on_screen, on_serial = ((tmp_path / "dev" / name).read_text() for name in ("tty0", "ttyS0"))
+            assert on_screen == on_serial
+            return on_screen
 
         def ran(self):
             return (tmp_path / "mdadm").read_text().split("\n")[:-1] if (tmp_path / "mdadm").exists() else []
