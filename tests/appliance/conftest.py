@@ -1,9 +1,12 @@
 """What the appliance's tests share: figures that are printed at the end, and the states that they start from."""
+import signal
+
 import pytest
 
 import stages
 
 figures = []
+signal.signal(signal.SIGTERM, signal.default_int_handler)  # run.sh ends both of its two so: machines and folders go with them
 
 
 @pytest.fixture

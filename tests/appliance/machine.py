@@ -91,7 +91,7 @@ class Machine:
                         "-drive", f"if=pflash,unit=1,format=qcow2,file={variables}"]
         if cdrom:
             command += ["-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={cdrom}",
-                        "-device", "scsi-cd,drive=cd,bus=scsi.0,bootindex=0"]
+                        "-device", "scsi-cd,drive=cd,bus=scsi.0" + ("" if kernel else ",bootindex=0")]
         for i, disk in enumerate(disks):
             disk = disk if isinstance(disk, dict) else {"path": disk}
             command += ["-drive", f"if=none,id=d{i},format={disk.get('format', 'qcow2')},cache=unsafe,discard=unmap,file={disk['path']}",
@@ -126,8 +126,11 @@ class Machine:
         self.serial = self._connect(self.serial_path)
         self.qmp = self._connect(self.qmp_path)
         self.qmp_file = self.qmp.makefile("rw")
-        json.loads(self.qmp_file.readline())
-        self.command_qmp("qmp_capabilities")
+        try:
+            json.loads(self.qmp_file.readline())
+            self.command_qmp("qmp_capabilities")
+        except (OSError, ValueError):
+            raise self._not_started() from None
         while self.command_qmp("query-status")["status"] == "inmigrate":
             time.sleep(0.1)
         if self.incoming:
@@ -143,8 +146,12 @@ class Machine:
             except OSError:
                 s.close()
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError("QEMU did not start: " + open(f"{self.dir}/qemu.log").read()) from None
+                    raise self._not_started() from None
                 time.sleep(0.05)
+
+    def _not_started(self):
+        with open(f"{self.dir}/qemu.log") as file:
+            return AssertionError("QEMU did not start: " + file.read())
 
     def command_qmp(self, name, /, **arguments):
         self.qmp_file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")

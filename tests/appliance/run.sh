@@ -26,8 +26,29 @@ build_figures() {
     return "$status"
 }
 
-# In this order: those that install leave what the others start from.
-files=(iso install host stick faults cards mirror package)
+# These install, which leaves what the others start from, and measure: alone, in this order.
+first=(iso install interrupted)
+# Then two at a time; each list takes about as long as the other.
+one=(host faults) other=(stick cards mirror package)
+
+files() { printf 'tests/appliance/test_%s.py\n' "$@"; }
+
+try() { /usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5 "$@"; }
+
+try_all() {
+    local status=0 log=build/appliance/other.log
+    mapfile -t paths < <(files "${first[@]}")
+    try "${paths[@]}" || status=1
+    mapfile -t paths < <(files "${other[@]}")
+    try "${paths[@]}" >"$log" 2>&1 &
+    beside=$!
+    trap 'kill "$beside" 2>/dev/null || true' EXIT
+    mapfile -t paths < <(files "${one[@]}")
+    try "${paths[@]}" || status=1
+    wait "$beside" || status=1
+    cat "$log"
+    return "$status"
+}
 
 main() {
     local status=0 begun=$SECONDS
@@ -35,8 +56,7 @@ main() {
     build_medium
     build_figures || status=1
     # test_NAME.py and more arguments instead of all of them.
-    if [ $# -eq 0 ]; then set -- "${files[@]/#/tests/appliance/test_}"; set -- "${@/%/.py}"; fi
-    /usr/bin/python3 -B -m pytest -p no:cacheprovider -q "$@" || status=1
+    if [ $# -eq 0 ]; then try_all || status=1; else try "$@" || status=1; fi
     echo "appliance tests: $([ "$status" -eq 0 ] && echo "all passed" || echo "FAILED") in $((SECONDS - begun)) s"
     return "$status"
 }

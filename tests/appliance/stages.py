@@ -121,7 +121,7 @@ def rescued():
             choose(vm, "Rescue shell")
             vm.wait_for("rescue shell", BOOT_S)
             vm.wait_for("# ", 60)
-            assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1='# '", 60)[0] == 0
+            assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1=''", 60)[0] == 0
             vm.save(ram)
     return Machine(**machine, incoming=ram)
 
@@ -141,7 +141,7 @@ def choose(vm, entry):
         before = chosen(vm)
         if before:
             vm.send("\x1b[B")
-        for _ in range(20):
+        for _ in range(100):  # a second key before it has moved would move it twice
             if chosen(vm) != before:
                 break
             vm._read(0.1)

@@ -36,6 +36,7 @@ def test_without_the_first_card_its_screen_says_so_and_gives_the_host_another(di
         vm.wait_shown("Services", "https://10.0.2.15")
 
 
-def test_when_nobody_answers_dhcp_the_host_starts_and_its_screen_says_why_it_has_no_address(disk):
+def test_when_nobody_answers_dhcp_the_host_starts_and_its_screen_says_why_it_has_no_address(tmp_path):
+    disk = overlay(stages.installed(), tmp_path / "disk.qcow2")
     with Host([disk], nics=[{"mac": MAC, "dhcp": False}]) as vm:
         vm.wait_shown("no DHCP server has given one", "lodged", "running", timeout_s=stages.BOOT_S)
