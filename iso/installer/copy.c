@@ -23,13 +23,13 @@ struct run {
 static void tell(struct run *r, size_t n)
 {
     r->done += n;
-    unsigned percent = r->whole ? (unsigned)(r->done * 100 / r->whole) : 100;
+    unsigned percent = r->whole ? (unsigned)MIN_OF(r->done * 100 / r->whole, UINT64_C(100)) : 100;
     if (percent != r->percent && r->c->progress)
         r->c->progress(r->c->arg, percent);
     r->percent = percent;
 }
 
-/* Reads `size` bytes of `fd` through the hash; writes them to `to` unless that is -1. */
+/* Reads `size` bytes of `fd`, and writes them to `to`; through the hash where that is -1. */
 static int pass(struct run *r, int fd, int to, const char *path, struct err *e)
 {
     for (uint64_t left = r->c->size_bytes; left;) {
@@ -42,8 +42,9 @@ static int pass(struct run *r, int fd, int to, const char *path, struct err *e)
             return err_set(e, ERR_DAMAGED, "%s ends too early", path);
         if (r->c->cancel && *r->c->cancel)
             return err_set(e, ERR_CANCELLED, "was cancelled");
-        gnutls_hash(r->hash, r->block, (size_t)n);
-        if (to >= 0 && fs_write_all(to, r->block, (size_t)n, e) < 0)
+        if (to < 0)
+            gnutls_hash(r->hash, r->block, (size_t)n);
+        else if (fs_write_all(to, r->block, (size_t)n, e) < 0)
             return err_prefix(e, "%s", r->c->to);
         left -= (uint64_t)n;
         tell(r, (size_t)n);
@@ -83,32 +84,39 @@ static int settle(int fd, bool device, const char *path, struct err *e)
     return lseek(fd, 0, SEEK_SET) < 0 ? err_errno(e, errno, "cannot read %s back", path) : 0;
 }
 
-static int compare(struct run *r, bool written, struct err *e)
+/* What was read back is not what it should be: so was the medium's, or it is the disk's doing. */
+static int explain(struct run *r, int from, struct err *e)
 {
+    const struct copy *c = r->c;
     char found[65];
+    if (lseek(from, 0, SEEK_SET) < 0)
+        return err_errno(e, errno, "cannot read %s again", c->from);
+    if (pass(r, from, -1, c->from, e) < 0)
+        return -1;
     digest(r, found);
-    if (streq(found, r->c->sha256))
-        return 0;
-    if (written) {
+    if (streq(found, c->sha256)) {
         err_set(e, ERR_DAMAGED, "%s does not hold what was written to it: the disk is broken, or its cable",
-            r->c->to);
+            c->to);
         return err_hint(e, "check the cable and the disk, or install on another disk");
     }
     err_set(e, ERR_DAMAGED,
-        "the installation medium is damaged: %s has another checksum than sha256sums says", r->c->from);
+        "the installation medium is damaged: %s has another checksum than sha256sums says", c->from);
     return err_hint(e, "write the medium again from the ISO, on another stick if it happens again");
 }
 
+/* Hashed once, as it is read back. */
 static int copy_with(struct run *r, struct err *e)
 {
     const struct copy *c = r->c;
+    char found[65];
     _cleanup_close_ int from = open(c->from, O_RDONLY | O_CLOEXEC), to = -1;
     if (from < 0)
         return err_errno(e, errno, "cannot open %s", c->from);
-    if (open_target(c, &to, e) < 0 || pass(r, from, to, c->from, e) < 0 || compare(r, false, e) < 0 ||
+    if (open_target(c, &to, e) < 0 || pass(r, from, to, c->from, e) < 0 ||
         settle(to, !c->mode, c->to, e) < 0 || pass(r, to, -1, c->to, e) < 0)
         return -1;
-    return compare(r, true, e);
+    digest(r, found);
+    return streq(found, c->sha256) ? 0 : explain(r, from, e);
 }
 
 static int run_begin(struct run *r, struct err *e)

@@ -61,7 +61,7 @@ static void host_folders(struct planning *p, const char *state)
     static const struct {
         const char *path;
         unsigned mode;
-    } folders[] = {{"lib/lodge-host", 0700}, {"lib/lodge-host/etc/ssh", 0755}, {"lib/lodge/local", 0755},
+    } folders[] = {{"lib/lodge-host", 0700}, {"lib/lodge-host/etc", 0755}, {"lib/lodge/local", 0755},
         {"lib/systemd", 0755}};
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         plan_dir(p, below(p, state, folders[i].path), folders[i].mode);
@@ -80,7 +80,6 @@ void plan_host(struct planning *p)
     plan_write(
         p, below(p, state, "lib/systemd/random-seed"), (const char *)in->random_seed, PLAN_SEED_BYTES, 0600)
         ->secret = true;
-    plan_run(p, NULL, "ssh-keygen", "-A", "-f", lodge_host);
     if (in->first_boot)
         plan_write(p, below(p, lodge_host, "first-boot"), in->first_boot, strlen(in->first_boot), 0700)
             ->secret = true;

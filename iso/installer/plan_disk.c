@@ -84,8 +84,9 @@ static void partition(struct planning *p, const struct disk *d)
     for (unsigned n = PART_BIOS; n <= PART_LVM; n++)
         s->argv[n - PART_BIOS] = plan_partition(p, d->path, n);
     /* What stood on the disk before may begin where a partition begins now. */
+    struct step *wipe_parts = plan_run(p, NULL, "wipefs", "--all", "--force");
     for (unsigned n = PART_BIOS; n <= PART_LVM; n++)
-        plan_run(p, NULL, "wipefs", "--all", "--force", plan_partition(p, d->path, n));
+        add_word(wipe_parts, plan_partition(p, d->path, n));
 }
 
 static void make_array(struct planning *p, enum partition part, const char *metadata)

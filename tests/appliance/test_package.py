@@ -1,4 +1,5 @@
 """The Debian package on an ordinary Debian 13: installed, upgraded beside running guests, removed, purged."""
+import re
 import subprocess
 
 import pytest
@@ -54,9 +55,11 @@ def test_apt_installs_it_and_lodge_answers(debian):
 
 
 def test_each_unit_is_confined(debian, figure):
-    said = ok(debian, "systemd-analyze security --no-pager lodged lodge-gate 2>&1 | grep -i 'overall exposure'; systemd-analyze security --no-pager lodge-gate | tail -1")
-    level = float(said.split("lodge-gate.service:")[1].split()[0])
-    figure("exposure of lodge-gate by systemd-analyze security", f"{level}", "<= 2.0", level <= 2.0)
+    """lodged's is what a root daemon has that starts machines: containers inherit what it gave up."""
+    def exposure(unit):
+        return float(re.search(r"level for \S+: ([\d.]+)", ok(debian, f"systemd-analyze security --no-pager {unit} | tail -1")).group(1))
+    gate, lodged = exposure("lodge-gate"), exposure("lodged")
+    figure("exposure of lodge-gate and lodged by systemd-analyze security", f"{gate}, {lodged}", "<= 2.0, 9.5", gate <= 2.0 and lodged <= 9.5)
 
 
 def test_an_upgrade_touches_no_guest(debian):
