@@ -7,8 +7,8 @@
 
 /* ---- addresses ---- */
 
-/* In the order in which they are shown. */
-enum rank { RANK_IPV4, RANK_IPV6, RANK_LINK_LOCAL_IPV4, RANK_LINK_LOCAL_IPV6, RANK_COUNT };
+/* In the order in which they are shown. A link-local address of IPv6 is none: browsers take no interface's name. */
+enum rank { RANK_IPV4, RANK_IPV6, RANK_LINK_LOCAL_IPV4, RANK_COUNT, RANK_NONE = RANK_COUNT };
 
 static enum rank rank_of(const struct sockaddr *address)
 {
@@ -17,10 +17,10 @@ static enum rank rank_of(const struct sockaddr *address)
         return host >> 16 == 0xa9fe ? RANK_LINK_LOCAL_IPV4 : RANK_IPV4;
     }
     const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    return IN6_IS_ADDR_LINKLOCAL(v6) ? RANK_LINK_LOCAL_IPV6 : RANK_IPV6;
+    return IN6_IS_ADDR_LINKLOCAL(v6) ? RANK_NONE : RANK_IPV6;
 }
 
-static void url_of(const struct sockaddr *address, const char *interface, char out[static URL_MAX])
+static void url_of(const struct sockaddr *address, char out[static URL_MAX])
 {
     char text[INET6_ADDRSTRLEN];
     if (address->sa_family == AF_INET) {
@@ -30,10 +30,7 @@ static void url_of(const struct sockaddr *address, const char *interface, char o
         return;
     }
     inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text, sizeof(text));
-    if (rank_of(address) == RANK_LINK_LOCAL_IPV6)
-        snprintf(out, URL_MAX, "https://[%s%%25%.12s]", text, interface);
-    else
-        snprintf(out, URL_MAX, "https://[%s]", text);
+    snprintf(out, URL_MAX, "https://[%s]", text);
 }
 
 static bool is_of(const struct ifaddrs *a, const char *interface)
@@ -52,7 +49,7 @@ void urls_of(const struct ifaddrs *all, const char *interface, struct urls *ret)
             if (!is_of(a, interface) || (int)rank_of(a->ifa_addr) != rank)
                 continue;
             if (ret->n < URLS_MAX)
-                url_of(a->ifa_addr, interface, ret->text[ret->n]);
+                url_of(a->ifa_addr, ret->text[ret->n]);
             ret->n++;
         }
     }

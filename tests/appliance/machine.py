@@ -272,8 +272,8 @@ class Machine:
         output = self.text[start:found.start()].replace("\r", "")
         return int(found.group(1)), output.split("\n", 1)[1] if "\n" in output else ""
 
-    def screenshot(self, path, timeout_s=60):
-        """What the monitor shows, as a PNG: once there is something to see, and the same for two seconds."""
+    def screenshot(self, path, still_s=2, timeout_s=60):
+        """What the monitor shows, as a PNG: once there is something to see that stays as it is."""
         raw, last, deadline = f"{self.dir}/screen.ppm", None, time.monotonic() + timeout_s
         while True:
             self.command_qmp("screendump", filename=raw)
@@ -283,5 +283,6 @@ class Machine:
                 return self.command_qmp("screendump", filename=str(path), format="png")
             if time.monotonic() > deadline:
                 raise TimedOut(f"the monitor does not come to rest within {timeout_s} s")
-            last = now
-            self._read(2)
+            last, until = now, time.monotonic() + still_s
+            while time.monotonic() < until:
+                self._read(0.2)

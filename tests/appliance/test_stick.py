@@ -47,8 +47,8 @@ def test_what_the_screens_asked_for_is_there_and_starts_by_uefi(disk):
     with Host([disk], uefi=True) as vm:
         vm.wait_for_api(stages.BOOT_S)
         assert vm.api().get("/nodes").expect(200).json["items"][0]["metadata"]["name"] == "stick"
-        vm.wait_shown("stick", "10.0.2.15", timeout_s=60)
-        vm.screenshot(PICTURES / "host.png")
+        vm.wait_shown("stick", "10.0.2.15", "SHA-256", timeout_s=60)
+        vm.screenshot(PICTURES / "host.png", still_s=6)
         log_in(vm, "a root password")
         assert vm.run("test -d /sys/firmware/efi")[0] == 0
         assert vm.run("systemctl is-active ssh")[0] == 0
