@@ -194,6 +194,7 @@ static bool carry_out(struct session *s)
         succeeded(s);
         return true;
     }
+    end_turn();
     if (failed(&e))
         s->model.at = SCREEN_SUMMARY;
     return false;

@@ -54,12 +54,19 @@ int run_inventory(const struct run_options *o, struct inventory *ret, struct err
     return o->inventory_path ? inventory_load(o->inventory_path, ret, e) : inventory_probe(ret, e);
 }
 
+static int turn_fd = -1;
+
 bool take_turn(void)
 {
-    static int fd = -1; /* held until the process ends */
-    if (fd < 0)
-        fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (turn_fd < 0)
+        turn_fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return turn_fd >= 0 && flock(turn_fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+void end_turn(void)
+{
+    close_p(&turn_fd);
+    turn_fd = -1;
 }
 
 void leave_system(const char *how)
@@ -258,7 +265,10 @@ int run_unattended(const struct run_options *o)
     while (one_attempt(o, reboot_mode, sizeof(reboot_mode)) < 0) {
         if (o->dry_run || !isatty(STDIN_FILENO))
             return 1;
+        end_turn(); /* whoever sits at the other console sees as well what is wrong, and may act */
         char next = ask_what_next();
+        if (next == 'r' && !take_turn())
+            return follow_other_console();
         if (next != 'r')
             return next == 'i' ? 2 : 1;
     }

@@ -21,8 +21,9 @@ int run_unattended(const struct run_options *o);
 int run_inventory(const struct run_options *o, struct inventory *ret, struct err *e);
 /* "cannot …: why" and what to do, on standard error. */
 void tell_error(const struct err *e);
-/* Takes the right to write to disks; false when another console has it. Held until the program ends. */
+/* Takes the right to write to disks; false when another console has it. Held until end_turn. */
 bool take_turn(void);
+void end_turn(void);
 /* A shell on this console, until it ends. */
 void run_shell(void);
 /* What follows a finished installation: "reboot" or "power-off". */

@@ -29,7 +29,7 @@ build_figures() {
 # These install, which leaves what the others start from, and measure: alone, in this order.
 first=(iso install interrupted)
 # Then two at a time; each list takes about as long as the other.
-one=(host faults) other=(stick cards mirror package)
+one=(host faults package) other=(stick cards mirror)
 
 files() { printf 'tests/appliance/test_%s.py\n' "$@"; }
 
