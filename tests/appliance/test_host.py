@@ -26,20 +26,31 @@ def running(api, name):
 
 
 def created(host, name, spec):
-    """A guest, made and started; its status once it has an address."""
+    """A guest, made and started."""
     api = host.api()
     task = api.finished(api.put(f"/guests/{name}?start=true", {"spec": spec}), 240)
     assert task["status"]["state"] == "succeeded", task["status"]
-    return wait(f"an address of {name}", lambda: running(api, name), 240)
 
 
-def beat(host, status):
-    return host.ssh(f"curl -s --max-time 5 http://{status['addresses'][0]}/beat", check=False).stdout.strip()
+def beat(host, name):
+    """What the guest's web server says, once it has an address."""
+    status = running(host.api(), name)
+    return status and host.ssh(f"curl -s --max-time 5 http://{status['addresses'][0]}/beat", check=False).stdout.strip()
+
+
+def answers_under_kvm(host, name, figure):
+    """In the emulator a guest under KVM hangs now and then: that one is reset, once, and it is told."""
+    try:
+        return wait(f"a beat of {name}", lambda: beat(host, name), 200)
+    except TimedOut:
+        figure(f"{name} hung in the emulator", "reset", "never on a real machine", True)
+        host.api().finished(host.api().post(f"/guests/{name}/actions/reset"), 60)
+        return wait(f"a beat of {name} after its reset", lambda: beat(host, name), 240)
 
 
 def test_a_container_runs_and_answers(host):
-    status = created(host, "c1", CONTAINER)
-    assert wait("a beat of c1", lambda: beat(host, status), 60)
+    created(host, "c1", CONTAINER)
+    assert wait("a beat of c1", lambda: beat(host, "c1"), 120)
 
 
 def one_cpu(host):
@@ -47,10 +58,10 @@ def one_cpu(host):
     host.ssh("echo 0 >/sys/devices/system/cpu/cpu1/online")
 
 
-def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host):
+def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host, figure):
     one_cpu(host)
-    status = created(host, "v1", VM)
-    assert wait("a beat of v1", lambda: beat(host, status), 90)
+    created(host, "v1", VM)
+    assert answers_under_kvm(host, "v1", figure)
     qemu = host.ssh("ps -C qemu-system-x86_64 -o user:20,args --no-headers")
     assert "-accel kvm" in qemu and qemu.startswith("libvirt-qemu")
     assert "libvirt-" in host.ssh("cat /proc/$(pgrep -o qemu-system)/attr/current"), "AppArmor confines it"
@@ -115,15 +126,14 @@ def test_a_full_state_file_system_is_told_and_the_api_answers(host):
     api.put("/networks/full", {"spec": {"kind": "isolated"}}).expect(200, 201, 202)
 
 
-def test_guests_come_back_after_a_power_cut(host):
+def test_guests_come_back_after_a_power_cut(host, figure):
     """This machine's plug is pulled, and it is started again."""
     host.ssh("sync")  # the test's disk promises nothing about what was just written (cache=unsafe)
     host.kill()
     with Host(host.disks, cpus=1) as vm:  # see one_cpu
         vm.wait_for_api(stages.BOOT_S)
         assert wait("the container", lambda: running(vm.api(), "c1"), 120)
-        status = wait("the virtual machine", lambda: running(vm.api(), "v1"), 300)
-        assert wait("a beat of v1", lambda: beat(vm, status), 90)
+        assert answers_under_kvm(vm, "v1", figure)
         guests_shut_down_in_order_with_the_host(vm)
 
 
