@@ -139,8 +139,7 @@ def chosen(vm):
 
 def choose(vm, entry):
     """An entry of the medium's boot menu, by the serial port: keys that come while it is being drawn are lost."""
-    vm.wait_for("Install Lodge", 60)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not chosen(vm).startswith(entry):
         assert time.monotonic() < deadline, vm.shown()
         before = chosen(vm)
