@@ -126,9 +126,10 @@ static int check_lodge(const char *name, const char *password, struct err *e)
         return -1;
     err_prefix(e, "users of Lodge cannot be checked");
     return err_hint(e, "%s",
-        proof_root_has_password() ? "The name root with its password works without Lodge."
-                                  : "root has no password: only the rescue shell of the installation medium "
-                                    "leads into this host now.");
+        proof_root_has_password()
+            ? "Just after a start, try again in a moment. The name root with its password works without Lodge."
+            : "Just after a start, try again in a moment. If it stays so: root has no password, and only the "
+              "rescue shell of the installation medium leads into this host.");
 }
 
 int proof_check(const char *name, const char *password, struct err *e)
