@@ -157,7 +157,7 @@ static void want_what_is(struct core *core, const struct doc *task, struct snaps
     put_record(t, d, &record, clock_unix_ms(core->clock));
 }
 
-/* It was started with the spec as it is: nothing waits for a restart any more. */
+/* It is down, or was started with the spec as it is: nothing waits for a restart any more. */
 static void forget_launched(struct core *core, const struct doc *task, struct snapshot *s, struct txn *t)
 {
     const struct doc *d = guest_of(task, s);
@@ -179,7 +179,9 @@ void guest_finish_start(struct core *core, const struct doc *task, struct snapsh
 
 void guest_finish_stop(struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t)
 {
-    if (!ok)
+    if (ok)
+        forget_launched(core, task, s, t);
+    else
         want_what_is(core, task, s, t);
 }
 

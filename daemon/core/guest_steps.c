@@ -189,6 +189,8 @@ int guest_step_launch(struct step_context *c, struct err *e)
         ops->start(driver, &l->config, &started, e) < 0)
         return err_prefix(e, "cannot start guest %s", d->name);
     inventory_set(c->core->inventory, d->uuid, GUEST_RUNNING, CAUSE_STARTED, NULL);
+    /* It may have got its address before anybody knew that it runs. */
+    inventory_refresh_leases(c->core->inventory);
     keep_machine(c->core, d->uuid, started.machine);
     return 0;
 }

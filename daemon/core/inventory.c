@@ -132,14 +132,6 @@ static bool set_state(
     return true;
 }
 
-/* It may have had its address before anybody knew that it runs. */
-static void tell_state(struct inventory *inv, const char *uuid, enum guest_state state)
-{
-    notify(inv, uuid, true);
-    if (state == GUEST_RUNNING)
-        inventory_refresh_leases(inv);
-}
-
 void inventory_set(struct inventory *inv, const char *uuid, enum guest_state state, enum guest_cause cause,
     const char *detail)
 {
@@ -147,7 +139,7 @@ void inventory_set(struct inventory *inv, const char *uuid, enum guest_state sta
     bool changed = set_state(inv, live_of(inv, uuid), state, cause, detail);
     pthread_mutex_unlock(&inv->lock);
     if (changed)
-        tell_state(inv, uuid, state);
+        notify(inv, uuid, true);
 }
 
 void inventory_forget(struct inventory *inv, const char *uuid)
@@ -327,10 +319,10 @@ static void apply_samples(struct inventory *inv, int type, const struct poll_job
         bool changed = l->changed_ms < started_ms && set_state(inv, l, s->state, s->cause, NULL);
         take_figures(l, s, now);
         pthread_mutex_unlock(&inv->lock);
-        if (changed)
-            tell_state(inv, s->uuid, s->state);
-        else if (s->state == GUEST_RUNNING)
-            notify(inv, s->uuid, false);
+        if (changed || s->state == GUEST_RUNNING)
+            notify(inv, s->uuid, changed);
+        if (changed && s->state == GUEST_RUNNING)
+            inventory_refresh_leases(inv); /* found running: it may have had its address before lodged started */
     }
     sweep_missing(inv, type, &seen, started_ms);
     map_clear(&seen);
