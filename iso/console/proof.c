@@ -134,7 +134,7 @@ static int check_lodge(const char *name, const char *password, struct err *e)
 
 int proof_check(const char *name, const char *password, struct err *e)
 {
-    __attribute__((cleanup(attempts_close))) struct attempts a;
+    __attribute__((cleanup(attempts_close))) struct attempts a = {.fd = -1};
     if (!*name)
         return err_set(e, ERR_INVALID, "the name is missing");
     if (attempts_open(&a, e) < 0 || attempts_early(&a, e) < 0)

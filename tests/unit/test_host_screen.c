@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 
 #include "iso/common/secret.h"
 #include "iso/console/facts.h"
@@ -394,6 +395,27 @@ static void wrong_passwords_wait_longer_each_time_and_never_for_ever(void **stat
     assert_int_equal(last, 60);
 }
 
+/* What stood on the stack before is taken for a file by whoever closes what was never opened. */
+static __attribute__((noinline)) void fill_the_stack(int fd)
+{
+    volatile int numbers[4096];
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        numbers[i] = fd;
+}
+
+static void an_attempt_without_a_name_is_refused_and_closes_nothing(void **state)
+{
+    (void)state;
+    struct err e;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    fill_the_stack(fd);
+    assert_int_equal(proof_check("", "secret", &e), -1);
+    assert_int_equal(e.code, ERR_INVALID);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    close(fd);
+}
+
 static void a_hash_takes_its_password_and_no_other(void **state)
 {
     (void)state;
@@ -428,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_network_goes_into_the_file_and_comes_back_and_the_rest_stays),
         cmocka_unit_test(a_file_of_another_shape_harms_nothing),
         cmocka_unit_test(wrong_passwords_wait_longer_each_time_and_never_for_ever),
+        cmocka_unit_test(an_attempt_without_a_name_is_refused_and_closes_nothing),
         cmocka_unit_test(a_hash_takes_its_password_and_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
