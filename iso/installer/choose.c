@@ -3,6 +3,8 @@
 #include <fnmatch.h>
 #include <strings.h>
 
+#define GIB UINT64_C(1073741824)
+
 struct choosing {
     const struct answer *a;
     const struct inventory *i;
@@ -163,22 +165,34 @@ static void check_sizes(const struct choosing *k, struct target *t)
             text_size_str(t->size_bytes, small), text_size_str(other - t->size_bytes, large));
 }
 
+uint64_t state_size(const struct answer *a, uint64_t disk_bytes)
+{
+    uint64_t size =
+        a->storage.state_bytes ? a->storage.state_bytes : MAX_OF(4 * GIB, MIN_OF(16 * GIB, disk_bytes / 10));
+    return size >> 20 << 20;
+}
+
 /* What the parts before the volume group take, of the layout in plan_disk.c. */
 static void check_storage(const struct choosing *k, const struct target *t)
 {
-    uint64_t fixed = (UINT64_C(5) << 30) + (UINT64_C(32) << 20), bytes;
-    uint64_t state = k->a->storage.state_bytes ? k->a->storage.state_bytes : UINT64_C(4) << 30;
+    uint64_t fixed = 5 * GIB + (UINT64_C(32) << 20), bytes;
+    uint64_t state = state_size(k->a, t->size_bytes);
+    unsigned percent;
     char left[TEXT_SIZE_MAX];
     if (t->size_bytes < DISK_MIN_BYTES)
         return;
     uint64_t rest = t->size_bytes > fixed + state ? t->size_bytes - fixed - state : 0;
-    if (rest < UINT64_C(2) << 30)
+    if (rest < 2 * GIB)
         complain(k->c, answer_line(k->a, "storage", "state"), "[storage] state", "Write less.",
             "leaves %s for guests on this disk; 2 GiB is the least", text_size_str(rest, left));
-    else if (text_size(k->a->storage.local, &bytes) && bytes > rest - (UINT64_C(1) << 30))
+    else if (text_size(k->a->storage.local, &bytes) && bytes > rest - GIB)
         complain(k->c, answer_line(k->a, "storage", "local"), "[storage] local",
             "Write less, or a share such as \"50%\".",
             "is more than the disk has: %s are left, 1 GiB of it for the thin pool",
+            text_size_str(rest, left));
+    else if (percent_parse(k->a->storage.local, &percent) && rest * percent / 100 < GIB)
+        complain(k->c, answer_line(k->a, "storage", "local"), "[storage] local",
+            "Write more: the pool has 1 GiB at least.", "is too small a share of the %s that are left",
             text_size_str(rest, left));
 }
 

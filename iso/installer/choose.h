@@ -18,5 +18,7 @@ struct target {
  */
 int choose_target(
     const struct answer *a, const struct inventory *i, struct target *ret, struct complaints *c);
+/* Of the state's file system, on a disk (or a mirror) of this size. */
+uint64_t state_size(const struct answer *a, uint64_t disk_bytes);
 /* Why a disk cannot be taken at all; NULL when it can. */
 const char *disk_obstacle(const struct disk *d);

@@ -3,8 +3,6 @@
 
 #include "iso/installer/plan_inner.h"
 
-#define GIB UINT64_C(1073741824)
-
 /* Until the last step the first partition is called so: a disk whose installation was cut short is known by
  * it. */
 #define NAME_UNFINISHED "lodge-unfinished"
@@ -16,8 +14,7 @@ static bool mirrored(const struct planning *p)
 
 uint64_t plan_state_bytes(const struct plan_input *in)
 {
-    uint64_t tenth = in->target->size_bytes / 10, wanted = in->answer->storage.state_bytes;
-    return (wanted ? wanted : MAX_OF(4 * GIB, MIN_OF(16 * GIB, tenth))) >> 20 << 20;
+    return state_size(in->answer, in->target->size_bytes);
 }
 
 /* What is active on a disk that is to be wiped, or was left by an attempt before. At a second try it may be

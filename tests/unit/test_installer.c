@@ -121,6 +121,10 @@ static void what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason
         {"[disk-setup]\nmirror=true\ndisk-list=['B','/dev/sdb']", "names /dev/sdb twice"},
         {"[disk-setup]\ndisk-list=['B']\n[storage]\nlocal='600GiB'",
             "f:9: [storage] local: is more than the disk has"},
+        {"[disk-setup]\ndisk-list=['B']\n[storage]\nlocal='450GiB'", /* fits beside a state of 4 GiB only */
+            "f:9: [storage] local: is more than the disk has: 445 GiB are left"},
+        {"[disk-setup]\ndisk-list=['G']\n[storage]\nlocal='5%'",
+            "f:9: [storage] local: is too small a share"},
         {"[disk-setup]\ndisk-list=['G']\n[storage]\nstate='9GiB'", "f:9: [storage] state: leaves"},
         {"[disk-setup]\ndisk-list=['B']\n[network]\nfilter.mac='52:54:00:00:00:09'",
             "f:9: [network] filter.mac: matches 0 network cards"},
