@@ -4,7 +4,8 @@
 
 #include "iso/installer/plan_inner.h"
 
-#define STEPS_MAX 160
+/* All that can be active on two disks and is released first, and the steps of every installation. */
+#define STEPS_MAX (2 * 3 * INVENTORY_MAX + 128)
 
 static const struct {
     const char *name, *title;
@@ -45,7 +46,7 @@ const char *plan_text(struct planning *p, const char *fmt, ...)
 struct step *plan_step(struct planning *p, enum step_action action, const char *title)
 {
     if (p->plan->n == STEPS_MAX)
-        abort(); /* the longest plan, a mirror over disks full of partitions, has half of them */
+        abort(); /* a test makes the longest plan */
     struct step *s = &p->plan->steps[p->plan->n++];
     *s = (struct step){.phase = p->phase, .action = action, .title = title, .weight = 1};
     return s;

@@ -327,6 +327,30 @@ static void what_was_active_on_a_disk_is_released_first(void **state)
     plan_end(&p);
 }
 
+static void fill_names(struct name_list *list)
+{
+    while (list->n < INVENTORY_MAX)
+        list->items[list->n++] = "name";
+}
+
+static void disks_full_of_partitions_and_groups_have_a_plan(void **state)
+{
+    (void)state;
+    struct planned p;
+    plan_for(&p, "[disk-setup]\nmirror=true\ndisk-list=['B','C']");
+    for (size_t i = 1; i <= 2; i++) {
+        fill_names(&p.inventory->disks[i].parts);
+        fill_names(&p.inventory->disks[i].groups);
+        fill_names(&p.inventory->disks[i].arrays);
+    }
+    struct plan again;
+    struct err e;
+    assert_int_equal(plan_make(&p.input, &again, &e), 0);
+    assert_int_equal(again.n, p.plan.n + 2 * 3 * INVENTORY_MAX);
+    plan_free(&again);
+    plan_end(&p);
+}
+
 static void host_json_says_what_the_answer_said(void **state)
 {
     (void)state;
@@ -571,6 +595,7 @@ int main(void)
         cmocka_unit_test(grub_tells_the_kernel_whose_disks_it_starts_from),
         cmocka_unit_test(secrets_are_not_in_a_printed_plan),
         cmocka_unit_test(what_was_active_on_a_disk_is_released_first),
+        cmocka_unit_test(disks_full_of_partitions_and_groups_have_a_plan),
         cmocka_unit_test(host_json_says_what_the_answer_said),
         cmocka_unit_test(a_step_that_fails_undoes_those_before_and_says_why),
         cmocka_unit_test(everything_is_released_before_the_last_phase),
