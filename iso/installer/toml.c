@@ -170,6 +170,7 @@ int toml_pair(struct reader *r, struct toml *table)
             before->line);
     r->at++;
     toml_skip_blanks(r);
+    r->secret = strcasestr(key, "pass") != NULL;
     if (toml_value(r, &value) < 0)
         return -1;
     value->key = key;

@@ -10,6 +10,7 @@ struct reader {
     const char *at, *end;
     int line;
     int depth;
+    bool secret; /* the value that is read belongs to a password, and is not shown */
     struct arena *arena;
     struct complaints *complaints;
 };

@@ -225,6 +225,9 @@ static int bare_value(struct reader *r, struct toml *value)
     value->type = TOML_INTEGER;
     if (whole_number(word, &value->integer))
         return 0;
+    if (r->secret)
+        return toml_fail(
+            r, "Write it in quotes: \"…\"", "what stands here is no value: texts stand in quotes");
     bool digits = strspn(word, "+-0123456789") > 0;
     _cleanup_free_ char *write = mem_printf("Write: \"%s\"", word);
     if (digits && strchr(word, '.') && !strchr(word + strcspn(word, ".") + 1, '.'))
