@@ -95,6 +95,21 @@ static void every_bad_file_gives_its_message(void **state)
     assert_true(each_file(".bad.toml", fails_as_expected) >= 90);
 }
 
+static void what_a_file_holds_does_nothing_to_the_terminal(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"[global]\n\"a\\u001b[2J\\nb\" = 1\n",
+        "[global]\nfqdn = \"a\\u001b]0;x\\u0007\\u009b2J\"\n", "[\"\\u001b[2J\"]\n",
+        "[global]\nkeyboard = \x9b\x1b\n", "[global]\nkeyboard = \x1b[2J\n"};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        _cleanup_free_ char *out = said(texts[i], strlen(texts[i]));
+        assert_true(*out);
+        assert_null(strpbrk(out, "\x1b\x07\r"));
+        assert_null(strstr(out, "\xc2\x9b"));
+        assert_null(strstr(out, "\nb"));
+    }
+}
+
 /* ---- coverage of the table ---- */
 
 static struct buf all_expected;
@@ -178,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_good_file_passes_without_a_word),
         cmocka_unit_test(every_bad_file_gives_its_message),
+        cmocka_unit_test(what_a_file_holds_does_nothing_to_the_terminal),
         cmocka_unit_test(every_key_has_a_file_that_breaks_its_rule),
         cmocka_unit_test(every_example_of_the_table_is_good),
         cmocka_unit_test(the_printed_example_is_a_valid_answer),
