@@ -192,6 +192,11 @@ static bool ssh_key(const char *text, char why[static WHY_MAX])
         return no(why, "is a private key");
     if (strchr(text, '\n'))
         return no(why, "has more than one line");
+    if (!text_is_utf8(text, strlen(text)))
+        return no(why, "holds what is no UTF-8 text");
+    for (const char *p = text; *p; p++)
+        if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+            return no(why, "holds a control character");
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         if (strlen(kinds[i]) != n || strncmp(text, kinds[i], n) != 0)
             continue;

@@ -557,6 +557,17 @@ static void a_screen_is_left_only_with_values_that_work(void **state)
     free(i);
 }
 
+static void a_key_that_the_configuration_could_not_hold_is_refused(void **state)
+{
+    (void)state;
+    char why[WHY_MAX];
+#define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QpH6zGkq5n0H2E4m1N6J0rXWQy0l3i2uYb0g7c9aP"
+    assert_true(format_ssh_key.check(KEY " ren\xc3\xa9@host", why));
+    assert_false(format_ssh_key.check(KEY " ren\xe9@host", why)); /* as a terminal of Latin-1 sends it */
+    assert_false(format_ssh_key.check(KEY " me@host\r", why));
+    assert_false(format_ssh_key.check(KEY " \x1b[200~", why)); /* a terminal's mark of what was pasted */
+}
+
 static void what_was_chosen_by_screens_is_an_answer_without_complaints(void **state)
 {
     (void)state;
@@ -604,6 +615,7 @@ int main(void)
         cmocka_unit_test(checksums_are_found_by_name),
         cmocka_unit_test(screens_lead_forward_and_back_and_keep_what_was_entered),
         cmocka_unit_test(a_screen_is_left_only_with_values_that_work),
+        cmocka_unit_test(a_key_that_the_configuration_could_not_hold_is_refused),
         cmocka_unit_test(what_was_chosen_by_screens_is_an_answer_without_complaints),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
