@@ -81,7 +81,11 @@ static bool leave_address(const struct ui_model *m, char *why)
     if (!fits(&format_cidr, m->cidr, "The address", why) ||
         (*m->gateway && !fits(&format_address, m->gateway, "The router's address", why)))
         return false;
-    if (*m->gateway && cidr_parse(m->cidr, &net) && !cidr_contains(&net, m->gateway))
+    size_t length = strcspn(m->cidr, "/");
+    if (*m->gateway && strlen(m->gateway) == length && strncmp(m->gateway, m->cidr, length) == 0)
+        return wrong(why, "The router", NULL, "has the address of the host itself");
+    if (*m->gateway && cidr_parse(m->cidr, &net) && !cidr_contains(&net, m->gateway) &&
+        !(net.family == AF_INET6 && text_starts(m->gateway, "fe80:")))
         return wrong(why, "The router", &format_cidr, "is not in the network of the address");
     for (const char *rest = m->dns; next_word(&rest, word); n++)
         if (!fits(&format_address, word, "A name server", why))

@@ -534,6 +534,9 @@ static void a_screen_is_left_only_with_values_that_work(void **state)
         {SCREEN_ADDRESS, "192.0.2.1", "", "has no prefix"},
         {SCREEN_ADDRESS, "192.0.2.1/24", "198.51.100.1", "is not in the network"},
         {SCREEN_ADDRESS, "192.0.2.1/24", "192.0.2.254", ""},
+        {SCREEN_ADDRESS, "192.0.2.1/24", "192.0.2.1", "the address of the host itself"},
+        {SCREEN_ADDRESS, "192.0.2.1/24", "fe80::1", "is not in the network"},
+        {SCREEN_ADDRESS, "2001:db8::2/64", "fe80::1", ""},
         {SCREEN_CONFIRM, "yes", "", "Type sda"},
         {SCREEN_CONFIRM, "sda", "", ""},
     };
