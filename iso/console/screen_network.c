@@ -69,10 +69,16 @@ static enum page_action run_cards(struct page *p, newtComponent list, struct inv
     enum page_action action;
     while ((action = page_run(p, REFRESH_MS)) == PAGE_TIMER && clock_monotonic_ms(&clock_system) < end) {
         read_cards(i);
-        for (size_t k = 0; k < n; k++) {
+        if (n == 0 && i->n_nics)
+            newtListboxClear(list); /* the line that says there is none */
+        for (size_t k = 0; k < i->n_nics; k++) {
             card_line(&i->nics[k], line, sizeof(line));
-            newtListboxSetEntry(list, (int)k, line);
+            if (k < n)
+                newtListboxSetEntry(list, (int)k, line);
+            else
+                newtListboxAppendEntry(list, line, number(k));
         }
+        n = i->n_nics;
     }
     return action;
 }

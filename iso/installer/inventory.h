@@ -64,7 +64,8 @@ char *inventory_text(const struct inventory *i);
 
 /* The parts of inventory_probe that are pure. `pvs` may be NULL. */
 void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t *pvs);
-/* `sysfs` is /sys/class/net or a folder that looks like it. Called again, it refreshes links and speeds. */
+/* `sysfs` is /sys/class/net or a folder that looks like it. Called again, it refreshes links and speeds,
+ * and puts new cards behind those that were there. */
 int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e);
 /* "Samsung SSD 980 (S4EV…)", "disk without a name": for sentences. At most 100 bytes. */
 const char *disk_title(const struct disk *d, char out[static 128]);

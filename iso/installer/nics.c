@@ -39,7 +39,8 @@ static bool is_card(const char *sysfs, const char *name)
     return access(device, F_OK) == 0 && access(wireless, F_OK) < 0 && streq(type, "1");
 }
 
-static struct nic *nic_slot(struct inventory *i, const char *name, const char *mac)
+/* Cards that a list already shows keep their place; `known` of them. */
+static struct nic *nic_slot(struct inventory *i, size_t known, const char *name, const char *mac)
 {
     for (size_t k = 0; k < i->n_nics; k++)
         if (streq(i->nics[k].name, name) && streq(i->nics[k].mac, mac))
@@ -47,13 +48,13 @@ static struct nic *nic_slot(struct inventory *i, const char *name, const char *m
     if (i->n_nics == INVENTORY_MAX)
         return NULL;
     size_t at = i->n_nics++;
-    for (; at && strverscmp(name, i->nics[at - 1].name) < 0; at--)
+    for (; at > known && strverscmp(name, i->nics[at - 1].name) < 0; at--)
         i->nics[at] = i->nics[at - 1];
     i->nics[at] = (struct nic){.name = arena_strdup(&i->arena, name), .mac = arena_strdup(&i->arena, mac)};
     return &i->nics[at];
 }
 
-static void read_card(struct inventory *i, const char *sysfs, const char *name)
+static void read_card(struct inventory *i, size_t known, const char *sysfs, const char *name)
 {
     char address[64], mac[18], carrier[8], speed[16];
     attribute(sysfs, name, "address", address, sizeof(address));
@@ -61,7 +62,7 @@ static void read_card(struct inventory *i, const char *sysfs, const char *name)
     attribute(sysfs, name, "speed", speed, sizeof(speed));
     if (!mac_parse(address, mac))
         return;
-    struct nic *nic = nic_slot(i, name, mac);
+    struct nic *nic = nic_slot(i, known, name, mac);
     if (!nic)
         return;
     if (!nic->driver)
@@ -75,12 +76,13 @@ static void read_card(struct inventory *i, const char *sysfs, const char *name)
 
 int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e)
 {
+    size_t known = i->n_nics;
     DIR *dir = opendir(sysfs);
     if (!dir)
         return err_errno(e, errno, "cannot list the network cards in %s", sysfs);
     for (struct dirent *entry; (entry = readdir(dir));)
         if (*entry->d_name != '.' && is_card(sysfs, entry->d_name))
-            read_card(i, sysfs, entry->d_name);
+            read_card(i, known, sysfs, entry->d_name);
     closedir(dir);
     return 0;
 }

@@ -154,12 +154,16 @@ static enum page_action network(struct ui_model *m, struct inventory *i, bool li
     struct err e;
     size_t n = i->n_nics;
     while ((action = page_run(&p, REFRESH_MS)) == PAGE_TIMER) {
-        if (!live || inventory_read_nics(i, "/sys/class/net", &e) < 0 || i->n_nics != n)
+        if (!live || inventory_read_nics(i, "/sys/class/net", &e) < 0)
             continue;
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < i->n_nics; k++) {
             nic_line(&i->nics[k], line, sizeof(line));
-            newtListboxSetEntry(list, (int)k, line);
+            if (k < n)
+                newtListboxSetEntry(list, (int)k, line);
+            else
+                newtListboxAppendEntry(list, line, number(k));
         }
+        n = i->n_nics;
     }
     m->nic = chosen(list);
     m->dhcp = fixed != '*';

@@ -93,10 +93,43 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
     inventory_free(i);
 }
 
+/* ---- network cards ---- */
+
+static void plug(const char *sysfs, const char *name, const char *mac)
+{
+    _cleanup_free_ char *command = mem_printf(
+        "mkdir -p %s/%s/device && echo %s >%s/%s/address && echo 1 >%s/%s/type && echo 1 >%s/%s/carrier",
+        sysfs, name, mac, sysfs, name, sysfs, name, sysfs, name);
+    assert_int_equal(system(command), 0);
+}
+
+/* A list on a screen names cards by their place. */
+static void a_card_that_is_plugged_in_stands_behind_those_that_are_shown(void **state)
+{
+    (void)state;
+    char sysfs[] = "/tmp/lodge-cards-XXXXXX";
+    struct err e;
+    assert_non_null(mkdtemp(sysfs));
+    _cleanup_free_ struct inventory *i = mem_new(struct inventory, 1);
+    plug(sysfs, "eth1", "52:54:00:00:00:01");
+    plug(sysfs, "eth0", "52:54:00:00:00:00");
+    assert_int_equal(inventory_read_nics(i, sysfs, &e), 0);
+    plug(sysfs, "enp0s20u1", "52:54:00:00:00:09");
+    assert_int_equal(inventory_read_nics(i, sysfs, &e), 0);
+    assert_int_equal(i->n_nics, 3);
+    assert_string_equal(i->nics[0].name, "eth0");
+    assert_string_equal(i->nics[1].name, "eth1");
+    assert_string_equal(i->nics[2].name, "enp0s20u1");
+    _cleanup_free_ char *remove = mem_printf("rm -r %s", sysfs);
+    assert_int_equal(system(remove), 0);
+    inventory_free(i);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_on_a_disk_is_said_in_words),
+        cmocka_unit_test(a_card_that_is_plugged_in_stands_behind_those_that_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
