@@ -21,7 +21,7 @@ static void look_at_network(struct status *s)
     struct ifaddrs *all = NULL;
     struct err e;
     if (host_read(&host, &e) < 0) {
-        snprintf(s->host, sizeof(s->host), "%.250s", e.detail);
+        snprintf(s->host, sizeof(s->host), "%.160s%s%.90s", e.detail, *e.hint ? ": " : "", e.hint);
         return;
     }
     const char *domain = json_get_str(host, "domain", "");

@@ -160,6 +160,14 @@ def test_with_a_full_file_system_it_comes_up_and_changes_nothing(full, console):
     assert full.config.read_text() == before
 
 
+@pytest.mark.parametrize("text", ["", "{ half", None])
+def test_without_a_configuration_that_can_be_read_it_says_so_and_what_helps(console, machine, text):
+    machine.config.unlink()
+    if text is not None:
+        machine.config.write_text(text)
+    console().wait("host.json", "the rescue shell of the installation")
+
+
 def test_a_change_appears_without_a_key(console, machine):
     s = console().wait("https://127.0.0.1")
     machine.configure(configuration(hostname="renamed", network={"bridge": "lo"}))
