@@ -152,6 +152,17 @@ static bool failed(const struct err *e)
     }
 }
 
+/* Comes back only when the machine does not go down. */
+static void restart(void)
+{
+    struct err e;
+    newtComponent busy = page_busy("The machine restarts.");
+    if (leave_system("reboot", &e) == 0)
+        wait_for_the_end();
+    page_busy_end(busy);
+    say_error("Restart", &e);
+}
+
 static void succeeded(const struct session *s)
 {
     _cleanup_free_ char *text = mem_printf("%s is installed. Remove the installation medium when the machine "
@@ -162,15 +173,15 @@ static void succeeded(const struct session *s)
         struct page p = page_open("Lodge is installed", text, "Restart", "Shell", "Log");
         enum page_action action = page_run(&p, 0);
         page_close(&p);
+        if (action == PAGE_NEXT && s->o->inventory_path)
+            return;
         if (action == PAGE_NEXT)
-            break;
-        if (action == PAGE_EXTRA)
+            restart();
+        else if (action == PAGE_EXTRA)
             show_log();
         else
             open_shell();
     }
-    if (!s->o->inventory_path)
-        leave_system("reboot");
 }
 
 /* True when it is over. */

@@ -69,13 +69,20 @@ void end_turn(void)
     turn_fd = -1;
 }
 
-void leave_system(const char *how)
+int leave_system(const char *how, struct err *e)
 {
     const char *const argv[] = {"systemctl", streq(how, "reboot") ? "reboot" : "poweroff", NULL};
-    struct err e;
     sync();
-    if (proc_check(&(struct proc_spec){.argv = argv}, 60000, &e) < 0)
-        tell_error(&e);
+    if (proc_check(&(struct proc_spec){.argv = argv}, 60000, e) == 0)
+        return 0;
+    err_prefix(e, "the machine does not go down by itself");
+    return err_hint(e, "switch it off by hand: nothing is being written");
+}
+
+void wait_for_the_end(void)
+{
+    for (;;)
+        pause();
 }
 
 /* ---- one attempt ---- */
@@ -218,6 +225,19 @@ void run_shell(void)
         close(pidfd);
 }
 
+static void restart_machine(void)
+{
+    struct err e;
+    if (!take_turn()) {
+        printf("Lodge is being installed from another console: wait until that has ended.\n");
+        return;
+    }
+    if (leave_system("reboot", &e) == 0)
+        wait_for_the_end();
+    tell_error(&e);
+    end_turn();
+}
+
 /* r: again, i: the screens; the end of input ends it. */
 static char ask_what_next(void)
 {
@@ -233,7 +253,7 @@ static char ask_what_next(void)
         case 'i': return line[0];
         case 'l': show_log(); break;
         case 's': run_shell(); break;
-        case 'b': leave_system("reboot"); break;
+        case 'b': restart_machine(); break;
         default: printf("%s", "Type one of the letters and Enter.\n");
         }
     }
@@ -257,12 +277,25 @@ static int follow_other_console(void)
     return 1;
 }
 
+/* The medium's boot menu asks for one installation. When that has failed, on whichever console, another one
+ * is for somebody to decide: this program is started again each time that it ends. */
+static bool begun_before(const struct run_options *o)
+{
+    if (o->unattended || o->dry_run || o->inventory_path || access(APPLY_LOG, F_OK) < 0)
+        return false;
+    printf("An installation was begun before, and has failed or was cut short: the log says why. "
+           "Nothing is begun again by itself.\n");
+    return true;
+}
+
 int run_unattended(const struct run_options *o)
 {
     char reboot_mode[16] = "reboot";
+    struct err e;
     if (!o->dry_run && !take_turn())
         return follow_other_console();
-    while (one_attempt(o, reboot_mode, sizeof(reboot_mode)) < 0) {
+    bool installed = !begun_before(o) && one_attempt(o, reboot_mode, sizeof(reboot_mode)) == 0;
+    while (!installed) {
         if (o->dry_run || !isatty(STDIN_FILENO))
             return 1;
         end_turn(); /* whoever sits at the other console sees as well what is wrong, and may act */
@@ -271,6 +304,7 @@ int run_unattended(const struct run_options *o)
             return follow_other_console();
         if (next != 'r')
             return next == 'i' ? 2 : 1;
+        installed = one_attempt(o, reboot_mode, sizeof(reboot_mode)) == 0;
     }
     if (o->dry_run || o->inventory_path) /* a test, or an image file: not this machine */
         return 0;
@@ -279,6 +313,7 @@ int run_unattended(const struct run_options *o)
     fflush(stdout);
     nanosleep(&(struct timespec){.tv_sec = LEAVE_S},
         NULL); /* whoever follows it from another console reads the end */
-    leave_system(reboot_mode);
-    return 0;
+    if (leave_system(reboot_mode, &e) < 0)
+        tell_error(&e);
+    wait_for_the_end();
 }

@@ -26,5 +26,7 @@ bool take_turn(void);
 void end_turn(void);
 /* A shell on this console, until it ends. */
 void run_shell(void);
-/* What follows a finished installation: "reboot" or "power-off". */
-void leave_system(const char *how);
+/* What follows a finished installation: "reboot" or "power-off". 0: the machine goes down. */
+int leave_system(const char *how, struct err *e);
+/* Until systemd ends this program with the machine. It keeps its turn: nobody begins anew meanwhile. */
+_Noreturn void wait_for_the_end(void);
