@@ -184,10 +184,50 @@ static void succeeded(const struct session *s)
     }
 }
 
+/* ---- the machine, read again ---- */
+
+/* False when it cannot be read, which is said, or when a chosen disk is gone. */
+static bool follow_machine(struct session *s)
+{
+    _cleanup_free_ struct inventory *now = mem_new(struct inventory, 1);
+    struct err e;
+    if (run_inventory(s->o, now, &e) < 0) {
+        inventory_free(now);
+        say_error("This does not work", &e);
+        return false;
+    }
+    drop_plan(s);
+    bool there = ui_model_follow(&s->model, now);
+    inventory_free(&s->inventory);
+    s->inventory = *now;
+    s->model.inventory = &s->inventory;
+    return there;
+}
+
+/* Names go to other disks when disks are plugged in and out, and another console may have written meanwhile.
+ */
+static bool disks_are_as_shown(struct session *s)
+{
+    _cleanup_free_ struct inventory *now = mem_new(struct inventory, 1);
+    struct err e;
+    bool current = run_inventory(s->o, now, &e) == 0 && ui_model_is_current(&s->model, now);
+    inventory_free(now);
+    if (current)
+        return true;
+    (void)follow_machine(s);
+    page_say("The disks have changed", "A disk that was chosen is not there any more, or it holds something "
+                                       "else than was shown. Nothing was "
+                                       "written. Look at the disks again, and choose.");
+    s->model.at = SCREEN_DISK;
+    return false;
+}
+
 /* True when it is over. */
 static bool carry_out(struct session *s)
 {
     struct err e;
+    if (s->o->dry_run && !disks_are_as_shown(s))
+        return false;
     if (s->o->dry_run) {
         _cleanup_buf_ struct buf text = {0};
         plan_print(&s->prepared.plan, &text);
@@ -201,13 +241,17 @@ static bool carry_out(struct session *s)
         s->model.at = SCREEN_SUMMARY;
         return false;
     }
+    if (!disks_are_as_shown(s)) {
+        end_turn();
+        return false;
+    }
     if (install(s, &e) == 0) {
         succeeded(s);
         return true;
     }
     end_turn();
     if (failed(&e))
-        s->model.at = SCREEN_SUMMARY;
+        s->model.at = follow_machine(s) ? SCREEN_SUMMARY : SCREEN_DISK;
     return false;
 }
 

@@ -206,6 +206,55 @@ void ui_model_phrase(const struct ui_model *m, char out[static UI_TEXT_MAX])
         snprintf(out, UI_TEXT_MAX, "%s", disks[m->disk].name);
 }
 
+/* ---- a machine that changes ---- */
+
+static bool same_disk(const struct disk *a, const struct disk *b)
+{
+    return streq(a->path, b->path) && streq(a->serial, b->serial) && streq(a->wwn, b->wwn) &&
+           streq(a->model, b->model) && a->size_bytes == b->size_bytes;
+}
+
+static bool same_content(const struct disk *a, const struct disk *b)
+{
+    return a->state == b->state && streq(a->holds, b->holds) && !a->mounted == !b->mounted &&
+           a->read_only == b->read_only;
+}
+
+/* n_disks when it is gone. */
+static size_t place_of_disk(const struct inventory *from, size_t index, const struct inventory *now)
+{
+    size_t k = 0;
+    while (k < now->n_disks && !(index < from->n_disks && same_disk(&from->disks[index], &now->disks[k])))
+        k++;
+    return k;
+}
+
+static bool is_as_shown(const struct ui_model *m, size_t index, const struct inventory *now)
+{
+    size_t k = place_of_disk(m->inventory, index, now);
+    return k < now->n_disks && same_content(&m->inventory->disks[index], &now->disks[k]);
+}
+
+bool ui_model_is_current(const struct ui_model *m, const struct inventory *now)
+{
+    return is_as_shown(m, m->disk, now) && (!m->mirror || is_as_shown(m, m->second_disk, now));
+}
+
+bool ui_model_follow(struct ui_model *m, const struct inventory *now)
+{
+    const struct inventory *from = m->inventory;
+    size_t first = place_of_disk(from, m->disk, now), second = place_of_disk(from, m->second_disk, now),
+           nic = 0;
+    bool there = first < now->n_disks && (!m->mirror || second < now->n_disks);
+    while (nic < now->n_nics && !(m->nic < from->n_nics && streq(from->nics[m->nic].mac, now->nics[nic].mac)))
+        nic++;
+    m->disk = first < now->n_disks ? first : 0;
+    m->second_disk = second < now->n_disks ? second : 0;
+    m->nic = nic < now->n_nics ? nic : 0;
+    m->inventory = now;
+    return there;
+}
+
 /* ---- the answer ---- */
 
 static void answer_network(struct ui_model *m, struct answer *a)

@@ -48,6 +48,11 @@ void ui_model_next(struct ui_model *m);
 void ui_model_back(struct ui_model *m);
 /* "3 of 10" */
 void ui_model_position(const struct ui_model *m, char out[static 24]);
+/* Whether the chosen disks are still there under their names, and hold what was shown. */
+bool ui_model_is_current(const struct ui_model *m, const struct inventory *now);
+/* What the machine has now instead of what it had: disks and card that are still there stay chosen. False
+ * when a chosen disk is gone. */
+bool ui_model_follow(struct ui_model *m, const struct inventory *now);
 /* Whether what is chosen would destroy something. */
 bool ui_model_destroys(const struct ui_model *m);
 /* What must be typed to agree: "sda", or "sda sdb". */

@@ -27,6 +27,13 @@ def to_summary(s, after_host=""):
     s.wait("Shell access (").next().wait("Time zone (").next().wait("Summary (")
 
 
+def to_summary_again(s):
+    """With what was entered before."""
+    for title in ("Network (", "Name (", "Administrator (", "Shell access (", "Time zone ("):
+        s.wait(title).next()
+    s.wait("Summary (")
+
+
 @pytest.mark.parametrize("term", ["vt220", "linux", "xterm"])
 def test_a_whole_run_shows_what_will_be_written_and_prints_the_plan(start, term):
     s = start(disk(model="Fast Disk 9"), term=term)
@@ -75,6 +82,18 @@ def test_a_wrong_value_keeps_the_screen_and_says_why(start):
     s.wait("Name (").next().wait("Not yet", "is missing").type("\r")
     s.wait("Name (").type("host1").next()
     s.wait("Administrator (").type("short\tshort").next().wait("has fewer than 8")
+
+
+def test_a_disk_that_is_another_one_when_it_comes_to_writing_is_shown_again(start, inventory):
+    s = start(disk())
+    to_disk(s)
+    s.next()
+    to_summary(s)
+    inventory(disk(serial="S9", **WINDOWS))  # pulled out, and another one plugged in
+    s.next().wait("The disks have changed", "Nothing was written").type("\r")
+    s.wait("Disk (3 of", "Windows, 3 partitions").next()
+    to_summary_again(s)
+    s.wait("S9", "ALL OF IT WILL BE DESTROYED").next().wait("Data will be lost", "type sda")
 
 
 def test_a_mirror_asks_for_the_second_disk(start):

@@ -516,6 +516,57 @@ static void screens_lead_forward_and_back_and_keep_what_was_entered(void **state
     free(i);
 }
 
+static void a_disk_that_changed_since_it_was_shown_is_noticed(void **state)
+{
+    (void)state;
+    struct inventory *before = machine(), *now = machine();
+    _cleanup_free_ struct ui_model *m = mem_new(struct ui_model, 1);
+    ui_model_init(m, before);
+    m->disk = 1;
+    assert_true(ui_model_is_current(m, now));
+    now->disks[0].holds = "something else"; /* not chosen */
+    assert_true(ui_model_is_current(m, now));
+    now->disks[1].state = DISK_LODGE; /* another console has installed */
+    assert_false(ui_model_is_current(m, now));
+    now->disks[1] = before->disks[1];
+    now->disks[1].mounted = "/mnt";
+    assert_false(ui_model_is_current(m, now));
+    now->disks[1] = before->disks[1];
+    now->disks[1].serial = "another"; /* it has the name of one that was pulled out */
+    assert_false(ui_model_is_current(m, now));
+    assert_false(ui_model_follow(m, now));
+    assert_int_equal(m->disk, 0);
+    inventory_free(before);
+    inventory_free(now);
+    free(before);
+    free(now);
+}
+
+static void what_is_still_there_stays_chosen(void **state)
+{
+    (void)state;
+    struct inventory *before = machine(), *now = machine();
+    _cleanup_free_ struct ui_model *m = mem_new(struct ui_model, 1);
+    ui_model_init(m, before);
+    m->disk = 2;
+    m->second_disk = 1;
+    m->mirror = true;
+    m->nic = 1;
+    memmove(now->disks, now->disks + 1, --now->n_disks * sizeof(*now->disks)); /* the first disk is gone */
+    now->nics[0] = before->nics[1];
+    now->nics[1] = before->nics[0];
+    assert_true(ui_model_is_current(m, now));
+    assert_true(ui_model_follow(m, now));
+    assert_int_equal(m->disk, 1);
+    assert_int_equal(m->second_disk, 0);
+    assert_int_equal(m->nic, 0);
+    assert_ptr_equal(m->inventory, now);
+    inventory_free(before);
+    inventory_free(now);
+    free(before);
+    free(now);
+}
+
 static void a_screen_is_left_only_with_values_that_work(void **state)
 {
     (void)state;
@@ -617,6 +668,8 @@ int main(void)
         cmocka_unit_test(the_kernels_command_line_is_read_word_by_word),
         cmocka_unit_test(checksums_are_found_by_name),
         cmocka_unit_test(screens_lead_forward_and_back_and_keep_what_was_entered),
+        cmocka_unit_test(a_disk_that_changed_since_it_was_shown_is_noticed),
+        cmocka_unit_test(what_is_still_there_stays_chosen),
         cmocka_unit_test(a_screen_is_left_only_with_values_that_work),
         cmocka_unit_test(a_key_that_the_configuration_could_not_hold_is_refused),
         cmocka_unit_test(what_was_chosen_by_screens_is_an_answer_without_complaints),
