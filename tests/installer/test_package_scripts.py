@@ -1,4 +1,4 @@
-"""What the package runs when the host goes down, with fakes of the programs that it asks."""
+"""What the package runs when the host goes down and when it is purged itself, with fakes of the programs that it asks."""
 
 import os
 import subprocess
@@ -47,3 +47,28 @@ def test_virtual_machines_are_stopped_by_systemd_only_behind_the_unit():
     """libvirt gives their scopes Before=virt-guest-shutdown.target."""
     unit = (ROOT / "debian/lodge.lodge-guests.service").read_text()
     assert "Wants=virt-guest-shutdown.target" in unit and "After=virt-guest-shutdown.target" in unit
+
+
+PURGE = """
+set -e
+mount -t tmpfs lib /var/lib
+mkdir -p /var/lib/lodge/pools/shared /var/lib/other
+{before}
+eval "$(sed -n '/^delete_data/,/^}}/p' {postrm})"
+delete_data
+{after}
+"""
+
+
+@pytest.mark.parametrize("before, after", [
+    ("touch /var/lib/lodge/.x", "[ ! -e /var/lib/lodge ]"),
+    ("mount -t tmpfs own /var/lib/lodge; mkdir /var/lib/lodge/x", '[ -z "$(ls -A /var/lib/lodge)" ]'),
+    ("mount --bind /var/lib/other /var/lib/lodge/pools/shared; touch /var/lib/other/kept", "[ -e /var/lib/other/kept ] && [ ! -e /var/lib/lodge ]"),
+    ("mount -t tmpfs own /var/lib/lodge/pools/shared; cd /var/lib/lodge/pools/shared", "[ -d /var/lib/lodge/pools/shared ]"),
+], ids=["folder", "file system of its own", "others mounted below", "something in use"])
+def test_purging_deletes_lodges_own_data_and_nothing_else(before, after):
+    if os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs root to mount a /var/lib of its own")
+    script = PURGE.format(before=before, after=after, postrm=ROOT / "debian/lodge.postrm")
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
