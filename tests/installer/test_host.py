@@ -202,6 +202,18 @@ def test_the_first_boot_forgets_the_hash_and_runs_its_script_once(host):
 
 # ---- a network that was tried ----
 
+@pytest.mark.parametrize("status, vlan, interface", [(0, None, "br0"), (1, 12, "br0.12")])
+def test_the_script_of_the_first_boot_waits_for_an_address_but_not_for_ever(host, status, vlan, interface):
+    host.configure(configuration(first_boot={"script": "/script"}, network={"vlan": vlan}))
+    (host.root / "usr/lib/systemd").mkdir()
+    host.fake("online", f"exit {status}")
+    (host.root / "usr/lib/systemd/systemd-networkd-wait-online").symlink_to(host.programs / "online")
+    (host.root / "script").write_text(f"#!/bin/bash\necho script >>{host.calls_file}\n")
+    done = host.run("first-boot")
+    assert done.returncode == 0 and ("no address" in done.stderr) == bool(status)
+    assert host.calls() == [f"online --interface={interface}:routable --timeout=120", "script"]
+
+
 def test_a_start_takes_back_a_network_that_nobody_confirmed_and_nothing_else(host):
     host.configure(configuration())
     before = host.config.with_name("host.json.before")
