@@ -67,5 +67,7 @@ void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t 
 /* `sysfs` is /sys/class/net or a folder that looks like it. Called again, it refreshes links and speeds,
  * and puts new cards behind those that were there. */
 int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e);
+/* Reads them until each has a link, for so long at most: a link takes some seconds after a start. */
+int inventory_wait_for_links(struct inventory *i, const char *sysfs, uint64_t timeout_ms, struct err *e);
 /* "Samsung SSD 980 (S4EV…)", "disk without a name": for sentences. At most 100 bytes. */
 const char *disk_title(const struct disk *d, char out[static 128]);

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/text.h"
 #include "iso/common/formats.h"
@@ -84,5 +86,24 @@ int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e)
         if (*entry->d_name != '.' && is_card(sysfs, entry->d_name))
             read_card(i, known, sysfs, entry->d_name);
     closedir(dir);
+    return 0;
+}
+
+static bool all_linked(const struct inventory *i)
+{
+    for (size_t k = 0; k < i->n_nics; k++)
+        if (!i->nics[k].link)
+            return false;
+    return true;
+}
+
+int inventory_wait_for_links(struct inventory *i, const char *sysfs, uint64_t timeout_ms, struct err *e)
+{
+    uint64_t until = clock_monotonic_ms(&clock_system) + timeout_ms;
+    while (!all_linked(i) && clock_monotonic_ms(&clock_system) < until) {
+        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+        if (inventory_read_nics(i, sysfs, e) < 0)
+            return -1;
+    }
     return 0;
 }

@@ -11,6 +11,7 @@
 
 #define LOCK_FILE "/run/lodge-installer.lock"
 #define LEAVE_S   5
+#define LINKS_MS  15000 /* some switches take as long until they say that a cable is in */
 
 void tell_error(const struct err *e)
 {
@@ -116,11 +117,21 @@ static int find_answer(struct attempt *t, struct err *e)
     return err_hint(e, "bring one of them, or install by the screens");
 }
 
+/* Which card is the first that has a link shows only when all have had the time to find theirs. */
+static void wait_for_links(struct attempt *t)
+{
+    struct err ignored; /* the cards are those that were read before */
+    if (!t->o->inventory_path && t->inventory.n_nics > 1 && !t->answer.network.mac && !t->answer.network.name)
+        (void)inventory_wait_for_links(&t->inventory, "/sys/class/net", LINKS_MS, &ignored);
+}
+
 /* Everything that can be refused, before anything is written. */
 static int check_answer(struct attempt *t)
 {
     _cleanup_complaints_ struct complaints c = {0};
     int r = answer_read(t->source.text, t->source.len, &t->arena, &t->answer, &c);
+    if (r == 0)
+        wait_for_links(t);
     if (r == 0)
         r = choose_target(&t->answer, &t->inventory, &t->target, &c);
     print_complaints(&c, t->source.name);

@@ -120,6 +120,12 @@ static void a_card_that_is_plugged_in_stands_behind_those_that_are_shown(void **
     assert_string_equal(i->nics[0].name, "eth0");
     assert_string_equal(i->nics[1].name, "eth1");
     assert_string_equal(i->nics[2].name, "enp0s20u1");
+    i->nics[1].link = false; /* as it was read before its cable was found */
+    assert_int_equal(inventory_wait_for_links(i, sysfs, 10000, &e), 0);
+    assert_true(i->nics[1].link);
+    i->nics[1].name = "gone";
+    i->nics[1].link = false;
+    assert_int_equal(inventory_wait_for_links(i, sysfs, 1, &e), 0); /* not for ever */
     _cleanup_free_ char *remove = mem_printf("rm -r %s", sysfs);
     assert_int_equal(system(remove), 0);
     inventory_free(i);
