@@ -46,7 +46,7 @@ def test_without_lodged_it_says_that_guests_are_not_shut_down_in_order(programs)
 def test_virtual_machines_are_stopped_by_systemd_only_behind_the_unit():
     """libvirt gives their scopes Before=virt-guest-shutdown.target."""
     unit = (ROOT / "debian/lodge.lodge-guests.service").read_text()
-    assert "Wants=virt-guest-shutdown.target" in unit and "After=virt-guest-shutdown.target" in unit
+    assert "Wants=virt-guest-shutdown.target\n" in unit and "After=virt-guest-shutdown.target libvirt-guests.service\n" in unit
 
 
 PURGE = """
