@@ -319,7 +319,7 @@ int run_unattended(const struct run_options *o)
     }
     if (o->dry_run || o->inventory_path) /* a test, or an image file: not this machine */
         return 0;
-    printf("Lodge is installed. The machine %s in %d seconds.\n",
+    printf("Lodge is installed. The machine %s in %d seconds. Remove the installation medium.\n",
         streq(reboot_mode, "reboot") ? "restarts" : "is switched off", LEAVE_S);
     fflush(stdout);
     nanosleep(&(struct timespec){.tv_sec = LEAVE_S},
