@@ -165,7 +165,7 @@ def test_without_a_configuration_that_can_be_read_it_says_so_and_what_helps(cons
     machine.config.unlink()
     if text is not None:
         machine.config.write_text(text)
-    console().wait("host.json", "the rescue shell of the installation")
+    console().wait("host.json", "helps")
 
 
 def test_a_change_appears_without_a_key(console, machine):
