@@ -321,8 +321,9 @@ static void apply_samples(struct inventory *inv, int type, const struct poll_job
         pthread_mutex_unlock(&inv->lock);
         if (changed || s->state == GUEST_RUNNING)
             notify(inv, s->uuid, changed);
+        /* Found running: it may have had its address before lodged started. */
         if (changed && s->state == GUEST_RUNNING)
-            inventory_refresh_leases(inv); /* found running: it may have had its address before lodged started */
+            inventory_refresh_leases(inv);
     }
     sweep_missing(inv, type, &seen, started_ms);
     map_clear(&seen);

@@ -7,7 +7,8 @@
 
 /* ---- addresses ---- */
 
-/* In the order in which they are shown. A link-local address of IPv6 is none: browsers take no interface's name. */
+/* In the order in which they are shown. A link-local address of IPv6 is none: browsers take no interface's
+ * name. */
 enum rank { RANK_IPV4, RANK_IPV6, RANK_LINK_LOCAL_IPV4, RANK_COUNT, RANK_NONE = RANK_COUNT };
 
 static enum rank rank_of(const struct sockaddr *address)

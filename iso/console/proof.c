@@ -127,7 +127,8 @@ static int check_lodge(const char *name, const char *password, struct err *e)
     err_prefix(e, "users of Lodge cannot be checked");
     return err_hint(e, "%s",
         proof_root_has_password()
-            ? "Just after a start, try again in a moment. The name root with its password works without Lodge."
+            ? "Just after a start, try again in a moment. The name root with its password works without "
+              "Lodge."
             : "Just after a start, try again in a moment. If it stays so: root has no password, and only the "
               "rescue shell of the installation medium leads into this host.");
 }

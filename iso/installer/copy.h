@@ -1,5 +1,5 @@
-/* Copies a file to a file or a block device, and compares the SHA-256 of what stands there afterwards, read back
- * from the disk itself. */
+/* Copies a file to a file or a block device, and compares the SHA-256 of what stands there afterwards, read
+ * back from the disk itself. */
 #pragma once
 
 #include <stdbool.h>
