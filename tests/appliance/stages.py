@@ -52,7 +52,7 @@ def _making(name):
     (CACHE / f"{name}.stamp").write_text(_key())
 
 
-def install(disk, *, cdrom, keep_text=None, **more):
+def install(disk, *, cdrom, **more):
     """Starts a medium that installs unattended, until the machine switches itself off; seconds of (all, the installation)."""
     with Machine(cdrom=cdrom, disks=[disk, *more.pop("others", [])], **more) as vm:
         # Screen and serial port both try; the other one follows the log of who came first.
@@ -61,8 +61,6 @@ def install(disk, *, cdrom, keep_text=None, **more):
         vm.wait_for("Lodge is installed|installation complete", INSTALL_S, fail="r: try again")
         took = vm.elapsed() - begun
         vm.wait_end(60)
-        if keep_text is not None:
-            keep_text.append(vm.text)
         return vm.elapsed(), took
 
 

@@ -28,7 +28,7 @@ def console(screens, medium, tmp_path):
     return start
 
 
-def test_a_refused_answer_is_tried_again_by_itself_on_the_next_console(console):
+def test_a_refusal_is_told_where_it_was_asked_for(console):
     console().wait("there is no answer file", "r: try again")
 
 
