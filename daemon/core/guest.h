@@ -73,7 +73,5 @@ void guest_finish_delete(
 void guest_finish_start(
     struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t);
 void guest_finish_stop(struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t);
-void guest_finish_reboot(
-    struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t);
 void guest_after_create(struct core *core, const struct doc *task, bool ok);
 void guest_after(struct core *core, const struct doc *task, bool ok);

@@ -157,21 +157,8 @@ static void want_what_is(struct core *core, const struct doc *task, struct snaps
     put_record(t, d, &record, clock_unix_ms(core->clock));
 }
 
-/* It is down, or was started with the spec as it is: nothing waits for a restart any more. */
-static void forget_launched(struct core *core, const struct doc *task, struct snapshot *s, struct txn *t)
-{
-    const struct doc *d = guest_of(task, s);
-    if (!d || !guest_record_of(d)->launched)
-        return;
-    struct guest_record record = *guest_record_of(d);
-    record.launched = NULL;
-    put_record(t, d, &record, clock_unix_ms(core->clock));
-}
-
 void guest_finish_start(struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t)
 {
-    if (ok)
-        forget_launched(core, task, s, t);
     const struct guest_spec *spec = guest_spec_of(guest_of(task, s));
     if (!ok && spec && spec->run != RUN_ALWAYS)
         want_what_is(core, task, s, t);
@@ -179,18 +166,7 @@ void guest_finish_start(struct core *core, const struct doc *task, struct snapsh
 
 void guest_finish_stop(struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t)
 {
-    if (ok)
-        forget_launched(core, task, s, t);
-    else
-        want_what_is(core, task, s, t);
-}
-
-void guest_finish_reboot(
-    struct core *core, const struct doc *task, struct snapshot *s, bool ok, struct txn *t)
-{
-    if (ok)
-        forget_launched(core, task, s, t);
-    else
+    if (!ok)
         want_what_is(core, task, s, t);
 }
 

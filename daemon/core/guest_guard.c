@@ -60,7 +60,7 @@ static int64_t slot_of_removed(
     for (int64_t slot = *from; slot < SLOTS; slot++) {
         guest_link_name(uuid, slot, link);
         *from = slot + 1;
-        if (!slot_is_known(r, slot) && core->drivers->guard->link_exists(link))
+        if (!slot_is_known(r, slot) && core->drivers->guard->link_exists(core->guard_driver, link))
             return slot;
     }
     return -1;
@@ -115,7 +115,7 @@ static void cards_of(const struct core *core, struct snapshot *s, const struct d
         if (slot < 0 || !mac || nic->spoofing)
             continue;
         guest_link_name(guest->uuid, slot, link);
-        if (!plugged || core->drivers->guard->link_exists(link))
+        if (!plugged || core->drivers->guard->link_exists(core->guard_driver, link))
             add_card(ret, link, mac, nic, snapshot_by_name(s, KIND_NETWORK, nic->network), book);
     }
 }
@@ -191,12 +191,14 @@ void guest_guard_drop(struct core *core, const char *uuid)
         log_warning("cannot remove the packet rules of guest %s: %s", uuid, e.detail);
 }
 
-void guest_guard_refresh(struct core *core, struct snapshot *s, const struct lease_book *book)
+void guest_guard_refresh(struct core *core, const struct lease_book *book)
 {
     struct snapshot_iter it;
     struct err e;
     _cleanup_free_ struct cards *cards = mem_new(struct cards, 1);
     pthread_mutex_lock(&core->guest_guard->lock);
+    /* Read with the lock: whoever starts a guest has said with which cards before it sets them. */
+    _cleanup_snapshot_ struct snapshot *s = registry_snapshot(core->registry);
     int r = make_right(core, s, book, &e);
     snapshot_iter_init(&it, s, KIND_GUEST, NULL);
     for (struct doc *d; r == 0 && (d = snapshot_iter_next(&it));) {

@@ -16,4 +16,4 @@ int guest_guard_set(struct core *core, struct snapshot *s, const struct doc *gue
 /* It has stopped. Worker thread. */
 void guest_guard_drop(struct core *core, const char *uuid);
 /* Leases are others: for the cards that are plugged in. Worker thread. */
-void guest_guard_refresh(struct core *core, struct snapshot *s, const struct lease_book *book);
+void guest_guard_refresh(struct core *core, const struct lease_book *book);

@@ -156,22 +156,45 @@ static int launch_make(struct step_context *c, const struct doc *d, struct launc
     return launch_dirs(c->core, d, l, e);
 }
 
-/* The machine type that "newest" meant at the first start is kept: the guest's hardware stays. */
-static void keep_machine(struct core *core, const char *uuid, const char *machine)
+/* Changes the record of a guest that this task holds; of what else is in its document others may change the
+ * labels, at any time. `alter`: false when there is nothing to change. */
+static int alter_record(struct core *core, const char *uuid,
+    bool (*alter)(struct guest_record *, const char *), const char *arg, struct err *e)
 {
-    _cleanup_snapshot_ struct snapshot *s = registry_snapshot(core->registry);
-    const struct doc *d = snapshot_by_uuid(s, KIND_GUEST, uuid);
-    const struct guest_record *old = guest_record_of(d);
-    if (!old || !machine[0] || (old->machine && streq(old->machine, machine)))
-        return;
-    struct guest_record record = *old;
-    record.machine = machine;
-    _cleanup_free_ char *text = record_text(OBJECT_guest_record, &record);
-    struct txn *txn = txn_new();
-    struct err e;
-    txn_put_private(txn, d, text, clock_unix_ms(core->clock));
-    if (registry_commit(core->registry, txn, NULL, &e) < 0)
-        log_warning("cannot keep the machine type of guest %s: %s", d->name, e.detail);
+    for (;;) {
+        _cleanup_snapshot_ struct snapshot *s = registry_snapshot(core->registry);
+        const struct doc *d = snapshot_by_uuid(s, KIND_GUEST, uuid);
+        struct guest_record record;
+        if (!d || !guest_record_of(d))
+            return 0;
+        record = *guest_record_of(d);
+        if (!alter(&record, arg))
+            return 0;
+        _cleanup_free_ char *text = record_text(OBJECT_guest_record, &record);
+        struct txn *txn = txn_new();
+        txn_put_private(txn, d, text, clock_unix_ms(core->clock));
+        int r = registry_commit(core->registry, txn, NULL, e);
+        if (r == 0 || e->code != ERR_PRECONDITION)
+            return r;
+    }
+}
+
+/* The machine type that "newest" meant at the first start is kept: the guest's hardware stays. */
+static bool keep_machine(struct guest_record *record, const char *machine)
+{
+    if (!machine[0] || (record->machine && streq(record->machine, machine)))
+        return false;
+    record->machine = machine;
+    return true;
+}
+
+/* It is down: what it ran with before is over, and must not come back with the next look at the leases. */
+static bool forget_launched(struct guest_record *record, const char *unused)
+{
+    (void)unused;
+    bool had = record->launched != NULL;
+    record->launched = NULL;
+    return had;
 }
 
 int guest_step_launch(struct step_context *c, struct err *e)
@@ -185,13 +208,14 @@ int guest_step_launch(struct step_context *c, struct err *e)
     const struct guest_ops *ops = ops_of(c->core, d, &driver);
     orphans_take_over(c->core, d);
     /* The rules come first: nothing of it may be sent before they stand. */
-    if (launch_make(c, d, l, e) < 0 || guest_guard_set(c->core, c->snapshot, d, e) < 0 ||
-        ops->start(driver, &l->config, &started, e) < 0)
+    if (launch_make(c, d, l, e) < 0 || alter_record(c->core, d->uuid, forget_launched, NULL, e) < 0 ||
+        guest_guard_set(c->core, c->snapshot, d, e) < 0 || ops->start(driver, &l->config, &started, e) < 0)
         return err_prefix(e, "cannot start guest %s", d->name);
     inventory_set(c->core->inventory, d->uuid, GUEST_RUNNING, CAUSE_STARTED, NULL);
     /* It may have got its address before anybody knew that it runs. */
     inventory_refresh_leases(c->core->inventory);
-    keep_machine(c->core, d->uuid, started.machine);
+    if (alter_record(c->core, d->uuid, keep_machine, started.machine, e) < 0)
+        log_warning("cannot keep the machine type of guest %s: %s", d->name, e->detail);
     return 0;
 }
 

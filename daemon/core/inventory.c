@@ -454,7 +454,7 @@ static void lease_run(void *arg)
     struct lease_book book;
     _cleanup_snapshot_ struct snapshot *s = registry_snapshot(core->registry);
     lease_book_read(core, s, &book);
-    guest_guard_refresh(core, s, &book); /* first: who sees an address may use it */
+    guest_guard_refresh(core, &book); /* first: who sees an address may use it */
     apply_leases(inv, &book, s);
     lease_book_clear(&book);
 }

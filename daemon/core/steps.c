@@ -61,7 +61,7 @@ static const struct task_type types[] = {
     {"guest.start", guest_finish_start, guest_after},
     {"guest.shutdown", guest_finish_stop, guest_after},
     {"guest.stop", guest_finish_stop, guest_after},
-    {"guest.reboot", guest_finish_reboot, guest_after},
+    {"guest.reboot", guest_finish_stop, guest_after},
     {"guest.reset", NULL, guest_after},
     {"guest.pause", NULL, guest_after},
     {"guest.resume", NULL, guest_after},

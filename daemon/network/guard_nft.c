@@ -162,8 +162,9 @@ static int guard_set(
     return r;
 }
 
-static bool guard_link_exists(const char *link)
+static bool guard_link_exists(void *driver, const char *link)
 {
+    (void)driver;
     return if_nametoindex(link) != 0;
 }
 

@@ -70,7 +70,7 @@ struct guard_ops {
     int (*replace)(void *driver, const struct net_guard *guards, size_t n, struct err *e);
     /* From now on these are all the cards whose link begins with `prefix`. */
     int (*set)(void *driver, const char *prefix, const struct net_guard *guards, size_t n, struct err *e);
-    bool (*link_exists)(const char *link);
+    bool (*link_exists)(void *driver, const char *link);
 };
 
 extern const struct guard_ops guard_nft;

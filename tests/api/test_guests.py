@@ -409,6 +409,22 @@ def test_each_card_of_a_running_guest_is_guarded_unless_it_says_otherwise(api, d
     api.delete("/networks/lan", {"Prefer": "wait=20"}).expect(200)
 
 
+def test_a_restart_guards_the_cards_as_they_are_now_and_nothing_brings_back_the_old_ones(api, daemons, guest, plan):
+    """While it starts, others start too: the leases are looked at again, and with them everybody's cards."""
+    prefix = guest("renumbered", nics=[{"name": "a", "addresses": ["10.77.0.9"]}])["metadata"]["uuid"][:8]
+    guest("other")
+    act(api, "renumbered", "start")
+    assert change(api, "renumbered", nics=[{"name": "a", "addresses": ["10.77.0.11"]}]) == ["/spec/nics/0/addresses"]
+    plan("guest.start delay 600")
+    task = api.post("/guests/renumbered/actions/reboot").expect(202).json["metadata"]["uuid"]
+    act(api, "other", "start")
+    seen = []
+    while api.get(f"/tasks/{task}").json["status"]["state"] in ("queued", "running"):
+        seen.append(guards(daemons, prefix).get(f"lg{prefix}.0", [])[2:])
+    seen.append(guards(daemons, prefix)[f"lg{prefix}.0"][2:])
+    assert seen[-1] == ["10.77.0.11"] and ["10.77.0.9"] not in seen[seen.index(["10.77.0.11"]):]
+
+
 @pytest.mark.parametrize("address,words", [("10.77.0.1", "host's own"), ("10.77.0.200", "gives out"), ("10.77.0.9", "belongs to"),
                                            ("0.0.0.0", "no address"), ("ff02::1", "no address"), ("::1", "no address"), ("1.2.3", "no address"),
                                            ("2001:DB8::1", "lower case")])
