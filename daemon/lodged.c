@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "core/bootstrap.h"
 
 /* A commit takes 10 to 30 KiB and the log of the database at most 4 MiB: some hundred deletions. */
@@ -32,6 +33,7 @@ struct lodged {
     struct workers *starter;
     struct loop_watch *signals;
     int lock_fd;
+    int manager_fd; /* notify_open */
     struct err start_error;
     bool started;
 };
@@ -174,12 +176,14 @@ static void bootstrap_done(void *arg)
         return;
     }
     log_info("ready on %s", socket);
+    notify_send(l->manager_fd, "READY=1");
 }
 
 static void on_signal(void *arg, uint32_t number)
 {
     struct lodged *l = arg;
     log_info("ending on signal %u; guests go on", number);
+    notify_send(l->manager_fd, "STOPPING=1");
     loop_stop(l->loop, 0);
 }
 
@@ -193,6 +197,8 @@ static void close_all(struct lodged *l)
     loop_watch_free(l->signals);
     loop_free(l->loop);
     free(l->helper_dir);
+    if (l->manager_fd >= 0)
+        close(l->manager_fd);
     if (l->lock_fd >= 0)
         close(l->lock_fd);
 }
@@ -230,9 +236,10 @@ static void parse_arguments(int argc, char **argv, struct lodged *l)
 int lodged_run(int argc, char **argv, const struct core_drivers *drivers)
 {
     static const int ending[] = {SIGTERM, SIGINT};
-    struct lodged l = {.drivers = drivers, .lock_fd = -1, .helper_dir = own_dir()};
+    struct lodged l = {.drivers = drivers, .lock_fd = -1, .manager_fd = -1, .helper_dir = own_dir()};
     log_init("lodged", LOG_LEVEL_INFO);
     parse_arguments(argc, argv, &l);
+    l.manager_fd = notify_open();
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     l.loop = loop_new();

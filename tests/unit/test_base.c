@@ -8,13 +8,16 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "base/notify.h"
 #include "base/proc.h"
 #include "base/text.h"
 #include "base/workers.h"
@@ -394,6 +397,55 @@ static void paths_from_outside_stay_beneath_their_root(void **state)
     close(parent);
 }
 
+/* ---- the service manager ---- */
+
+static int manager_at(const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t n = strlen(name);
+    memcpy(at.sun_path, name, n);
+    if (name[0] == '@')
+        at.sun_path[0] = '\0';
+    assert_int_equal(
+        bind(fd, (struct sockaddr *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)), 0);
+    return fd;
+}
+
+static void the_manager_is_told_and_its_address_handed_on_to_nobody(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/lodge-notify-XXXXXX", told[32] = "";
+    assert_non_null(mkdtemp(dir));
+    _cleanup_free_ char *path = mem_printf("%s/manager", dir), *abstract = mem_printf("@%s", dir);
+    const char *const names[] = {path, abstract};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_close_ int manager = manager_at(names[i]);
+        setenv("NOTIFY_SOCKET", names[i], 1);
+        _cleanup_close_ int fd = notify_open();
+        assert_true(fd >= 0);
+        assert_null(getenv("NOTIFY_SOCKET"));
+        notify_send(fd, "READY=1");
+        assert_int_equal(recv(manager, told, sizeof(told), MSG_DONTWAIT), strlen("READY=1"));
+        assert_memory_equal(told, "READY=1", strlen("READY=1"));
+    }
+    assert_int_equal(notify_open(), -1);
+    notify_send(-1, "READY=1");
+    unlink(path);
+    rmdir(dir);
+}
+
+static void a_manager_that_cannot_be_reached_holds_nothing_up(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "/", "@", "/nowhere/at/all", "relative"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        setenv("NOTIFY_SOCKET", bad[i], 1);
+        assert_int_equal(notify_open(), -1);
+        assert_null(getenv("NOTIFY_SOCKET"));
+    }
+}
+
 int main(void)
 {
     setenv("LODGE_SECRET", "x", 1);
@@ -409,6 +461,8 @@ int main(void)
         cmocka_unit_test(timers_fire_in_the_order_of_their_times_and_once),
         cmocka_unit_test(posts_run_in_order_and_can_be_taken_back),
         cmocka_unit_test(workers_run_every_job_and_never_more_at_once_than_allowed),
+        cmocka_unit_test(the_manager_is_told_and_its_address_handed_on_to_nobody),
+        cmocka_unit_test(a_manager_that_cannot_be_reached_holds_nothing_up),
         cmocka_unit_test(a_program_gets_its_input_and_gives_its_output_and_code),
         cmocka_unit_test(a_program_that_takes_too_long_or_is_cancelled_is_killed),
         cmocka_unit_test(output_without_end_is_kept_up_to_its_limit),
