@@ -195,11 +195,11 @@ static void try_network(const struct network *n)
         return;
     }
     if (ask_keep()) {
-        if (trial_keep(&t, &e) < 0)
-            screen_say_error("Network", &e);
-        else
+        if (trial_keep(&t, &e) == 0) {
             log_notice("the network was changed");
-        return;
+            return;
+        }
+        screen_say_error("Network", &e);
     }
     busy = page_busy("The network goes back to what it was.");
     r = trial_revert(&t, &e);
@@ -207,7 +207,7 @@ static void try_network(const struct network *n)
     if (r < 0)
         screen_say_error("Network", &e);
     else
-        screen_say("Network", "The new configuration was not confirmed: the old one is in force again.");
+        screen_say("Network", "The new configuration was not kept: the old one is in force again.");
 }
 
 void screen_network(void)

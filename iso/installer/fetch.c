@@ -48,6 +48,13 @@ int fingerprint_matches(const char *pem, const char *fingerprint, struct err *e)
     return err_hint(e, "if that is the right server, name this fingerprint; if not, somebody stands between");
 }
 
+struct pin {
+    CURL *curl;
+    const char *fingerprint;
+    bool believed;
+    struct err why; /* not */
+};
+
 /* The server's own certificate, from what curl kept of the handshake. */
 static int check_certificate(CURL *curl, const char *fingerprint, struct err *e)
 {
@@ -59,7 +66,16 @@ static int check_certificate(CURL *curl, const char *fingerprint, struct err *e)
     return err_set(e, ERR_INTERNAL, "the server's certificate is not known");
 }
 
-static void set_options(CURL *curl, const char *url, bool by_fingerprint, struct body *body, char *reason)
+/* After the handshake and before the request: the URL may hold a password. */
+static int before_request(void *arg, char *remote, char *local, int remote_port, int local_port)
+{
+    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    struct pin *pin = arg;
+    pin->believed = check_certificate(pin->curl, pin->fingerprint, &pin->why) == 0;
+    return pin->believed ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+static void set_options(CURL *curl, const char *url, struct pin *pin, struct body *body, char *reason)
 {
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
@@ -70,7 +86,9 @@ static void set_options(CURL *curl, const char *url, bool by_fingerprint, struct
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    if (by_fingerprint) { /* nothing is believed before check_certificate has seen it */
+    if (pin->fingerprint) { /* who signed it says nothing then */
+        curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_request);
+        curl_easy_setopt(curl, CURLOPT_PREREQDATA, pin);
         curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -103,7 +121,8 @@ int fetch_text(const char *url, const char *fingerprint, char **ret, struct err 
     if (!curl)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
     struct body body = {0};
-    set_options(curl, url, fingerprint != NULL, &body, reason);
+    struct pin pin = {.curl = curl, .fingerprint = fingerprint};
+    set_options(curl, url, &pin, &body, reason);
     for (int i = 0; i < ATTEMPTS; i++) {
         buf_free(&body.text);
         code = curl_easy_perform(curl);
@@ -111,9 +130,13 @@ int fetch_text(const char *url, const char *fingerprint, char **ret, struct err 
             break;
         nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
     }
-    int r = code == CURLE_OK ? 0 : failure(code, url, reason, body.too_large, e);
-    if (r == 0 && fingerprint && check_certificate(curl, fingerprint, e) < 0)
+    int r = 0;
+    if (*pin.why.detail) {
+        *e = pin.why;
         r = err_prefix(e, "%s", url);
+    } else if (code != CURLE_OK || (fingerprint && !pin.believed)) {
+        r = failure(code, url, reason, body.too_large, e);
+    }
     curl_easy_cleanup(curl);
     if (r == 0)
         *ret = buf_take(&body.text);

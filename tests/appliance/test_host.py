@@ -137,10 +137,21 @@ def test_guests_come_back_after_a_power_cut(host, figure):
         guests_shut_down_in_order_with_the_host(vm)
 
 
+# Stopped behind lodge-guests, while libvirtd still runs: says on the serial port how the guests ended.
+WITNESS = """cat >/run/witness.sh <<'END'
+{ echo; echo "running: $(pgrep -fc '[q]emu-system|[l]odge-ct')"; tail -qn 2 /var/log/libvirt/qemu/*.log; echo "the witness has spoken"; } >/dev/ttyS0
+END
+systemd-run -q --unit=witness -p RemainAfterExit=yes -p Before=lodge-guests.service -p After=libvirtd.service \\
+    -p ExecStop='/bin/sh /run/witness.sh' true"""
+
+
 def guests_shut_down_in_order_with_the_host(vm):
-    """And that is nobody's wish: they would come back once more."""
-    vm.ssh("systemctl poweroff", check=False)
-    vm.wait_end(180)
+    """Asked to by Lodge, before systemd ends what is left of them."""
+    vm.ssh(f"{WITNESS}; systemctl poweroff", check=False)
+    vm.wait_for("the witness has spoken", 150)
+    said = vm.tail(4000)
+    assert "running: 0" in said and "reason=shutdown" in said and "terminating on signal" not in said, said
+    vm.wait_end(60)
 
 
 def test_the_watchdog_resets_a_host_that_hangs(tmp_path):

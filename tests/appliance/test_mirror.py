@@ -1,15 +1,10 @@
 """Two disks as a mirror, by an answer that a server gives, with a static address and a script for the first start: either
 disk starts the host."""
-import http.server
-import re
-import ssl
-import subprocess
-import threading
-
 import pytest
 
 import stages
 from host import Host, answer
+from https_folder import https_folder
 from machine import new_disk, overlay
 
 ADDRESS = "10.0.2.77"
@@ -18,33 +13,14 @@ SCRIPT = "#!/bin/sh\necho once >>/var/lib/first-boot-was-here\n"
 
 @pytest.fixture
 def server(tmp_path):
-    """https://…/answer.toml with a certificate that nobody has signed: (port, its fingerprint, what was asked for)."""
+    """https://…/answer.toml; see https_folder."""
     text = answer(
         disk_setup__disk_list=["LODGE0", "LODGE1"], disk_setup__mirror=True, network__source="from-answer",
         network__cidr=f"{ADDRESS}/24", network__gateway="10.0.2.2", network__dns=["10.0.2.3"], first_boot__source="from-answer",
         first_boot__script=SCRIPT)
     (tmp_path / "answer.toml").write_text(text)
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
-                    "-subj", "/CN=answers", "-days", "2"], check=True, capture_output=True)
-    said = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True).stdout
-
-    asked = []
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(tmp_path))
-
-        def log_message(self, *_):
-            asked.append(self.path)
-
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
-    threading.Thread(target=httpd.serve_forever, daemon=True).start()
-    yield httpd.server_port, re.search("=(.*)", said).group(1).replace(":", "").lower(), asked
-    httpd.shutdown()
+    with https_folder(tmp_path) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
@@ -17,6 +18,7 @@ import pyte
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lab"))
 INSTALLER = ROOT / "build/bin/lodge-installer"
 GB = 10**9
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conftest import ANSWER, GB, disk, installer
+from https_folder import https_folder
 
 SMALLEST = 16 * GB
 
@@ -54,6 +55,22 @@ def test_a_disk_with_data_is_refused_before_anything_is_written(answer, inventor
     assert done.returncode == 1
     assert "answer.toml:8: [disk-setup] disk-list: /dev/sda (Test, S0) is not empty: LVM volume group old" in done.stderr
     assert "wipe = true" in done.stderr and "nothing was written" in done.stderr
+
+
+def test_a_server_is_asked_for_nothing_before_its_certificate_is_known_to_be_the_right_one(answer, inventory, medium, tmp_path):
+    """Its address may hold a password."""
+    (tmp_path / "first-boot").write_text("#!/bin/sh\ntrue\n")
+    with https_folder(tmp_path) as (port, fingerprint, asked):
+        def dry_run(named):
+            script = f'[first-boot]\nsource = "from-url"\nurl = "https://me:secret@127.0.0.1:{port}/first-boot"\ncert-fingerprint = "{named}"\n'
+            return installer("run", "--answer", answer(ANSWER + script), "--inventory", inventory(disk()), "--medium", medium, "--dry-run")
+
+        done = dry_run(fingerprint[::-1])
+        assert done.returncode == 1 and "shows another certificate" in done.stderr and fingerprint in done.stderr, done.stderr
+        assert asked == []
+        done = dry_run(fingerprint)
+        assert done.returncode == 0, done.stderr
+        assert asked == ["/first-boot"]
 
 
 def test_a_medium_without_checksums_is_refused(answer, inventory, medium):
