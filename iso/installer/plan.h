@@ -62,6 +62,7 @@ struct plan_input {
     const uint8_t *random_seed;         /* PLAN_SEED_BYTES */
     const char *now;                    /* RFC 3339 */
     const char *image_version;
+    const char *log_path; /* of the installation, for the new system */
     const char *work_dir; /* where file systems are mounted meanwhile: /run/lodge-installer */
 };
 #define PLAN_SEED_BYTES 512

@@ -141,4 +141,7 @@ void plan_boot(struct planning *p)
 {
     for (size_t i = 0; i < p->in->target->n_disks; i++)
         boot_disk(p, i);
+    /* What is left to do is to close the file systems and to mark the whole as complete. */
+    const char *kept = below(p, plan_state_dir(p), "log/lodge-installer.log");
+    plan_run(p, NULL, "install", "-D", "-m", "600", p->in->log_path, kept)->optional = true;
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "iso/common/secret.h"
+#include "iso/installer/apply.h"
 #include "iso/installer/fetch.h"
 
 /* A hash that was given is taken as it is. */
@@ -80,6 +81,7 @@ int prepare_plan(const struct prepare *in, struct prepared *ret, struct err *e)
         .random_seed = ret->seed,
         .now = ret->now,
         .image_version = LODGE_VERSION,
+        .log_path = APPLY_LOG,
         .work_dir = WORK_DIR};
     return plan_make(&ret->input, &ret->plan, e);
 }

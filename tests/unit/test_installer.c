@@ -190,7 +190,7 @@ static void plan_for(struct planned *p, const char *rest)
         p->medium.files[i].size_bytes = 1000;
     p->input = (struct plan_input){&p->answer, p->inventory, &p->target, &p->medium, "$y$root", "$y$admin",
         NULL, "0123456789abcdef0123456789abcdef", TEST_ID, p->seed, "2026-11-26T00:00:00.000Z", "0.1.0",
-        "/run/x"};
+        "/run/x.log", "/run/x"};
     assert_int_equal(plan_make(&p->input, &p->plan, &e), 0);
     plan_print(&p->plan, &out);
     p->text = buf_take(&out);
