@@ -69,7 +69,7 @@ def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host, figu
 
 def test_restarting_the_daemons_touches_no_guest(host):
     before = host.ssh("pgrep -o qemu-system; cat /sys/class/net/lodge0/ifindex; pgrep -f '[l]odge-ct'")
-    host.ssh("systemctl restart libvirtd lodged lodge-gate", timeout_s=120)
+    host.ssh("systemctl restart libvirtd lodged lodge-gate && lodge node list -o name", timeout_s=120)  # who is started, answers
     wait("the API", host.answers, 60)
     assert host.ssh("pgrep -o qemu-system; cat /sys/class/net/lodge0/ifindex; pgrep -f '[l]odge-ct'") == before
     host._api = None

@@ -10,7 +10,7 @@ import stages
 from host import Host
 from machine import overlay
 
-LODGE_UNITS = ["lodged", "lodge-gate", "lodge-guests", "lodge-first-boot", "lodge-port443", "lodge-console@tty1", "lodge-console@ttyS0"]
+LODGE_UNITS = ["lodged", "lodge-gate", "lodge-guests", "lodge-first-boot", "lodge-port443", "lodge-kvm", "lodge-console@tty1", "lodge-console@ttyS0"]
 
 
 def test_the_medium_is_small_enough(figure):
@@ -76,7 +76,7 @@ def facts(host):
         "machine_id": "cat /etc/machine-id", "hostkey": "cat /var/lib/lodge-host/etc/ssh/ssh_host_ed25519_key.pub", "free": "free -b",
         "vg": "vgs --noheadings -o vg_name", "shadow": "cat /etc/shadow", "json": "cat /var/lib/lodge-host/host.json",
         "errors": "journalctl -b -p err --no-pager -o cat", "lodge": "journalctl -b -p warning --no-pager -o cat -u lodged -u lodge-gate",
-        "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
+        "log": "stat -c %a /var/log/lodge-installer.log; cat /var/log/lodge-installer.log", "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
     script = "".join(f"echo '##{name}'; {command};" for name, command in words.items())
     found = {}
     for part in host.ssh(script, check=False).stdout.split("##")[1:]:
@@ -89,6 +89,7 @@ def test_the_host_is_what_the_answer_file_says(facts):
     assert facts["hostname"] == "host1.example.org"
     assert facts["zone"].endswith("/Europe/Zurich")
     assert "br0" in facts["links"] and "lan0" in facts["links"]
+    assert facts["log"].startswith("600") and "grub-install" in facts["log"] and "FAILED" not in facts["log"]
 
 
 def test_nothing_failed_and_nothing_complains(facts):
@@ -109,7 +110,7 @@ def test_its_pools_are_ready(facts, host):
 
 
 def test_secrets_are_kept_as_hashes_only_and_the_first_one_is_forgotten(facts):
-    assert "correct horse" not in facts["json"] + facts["shadow"]
+    assert "correct horse" not in facts["json"] + facts["shadow"] + facts["log"]
     assert "password_hash" not in json.dumps(json.loads(facts["json"]).get("admin", {}))
     assert "No such file" in facts["first"]
 
