@@ -207,7 +207,7 @@ static void try_network(const struct network *n)
     if (r < 0)
         screen_say_error("Network", &e);
     else
-        screen_say("Network", "The new configuration was not kept: the old one is in force again.");
+        screen_say("Network", "The new configuration was not confirmed: the old one is in force again.");
 }
 
 void screen_network(void)
