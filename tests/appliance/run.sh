@@ -31,20 +31,19 @@ first=(iso install interrupted)
 # Then these rows beside each other: machines wait more than they work. Three at once starve the guest under KVM.
 rows=("host faults package" "stick cards mirror")
 
+try=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)
 beside=() # processes
 
 files() { printf 'tests/appliance/test_%s.py\n' "$@"; }
 
-try() { /usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5 "$@"; }
-
 try_all() {
     local status=0 row paths
     mapfile -t paths < <(files "${first[@]}")
-    try "${paths[@]}" || status=1
+    "${try[@]}" "${paths[@]}" || status=1
     for row in "${rows[@]}"; do
         read -ra paths <<<"$row"
         mapfile -t paths < <(files "${paths[@]}")
-        try "${paths[@]}" >"build/appliance/${row%% *}.log" 2>&1 &
+        "${try[@]}" "${paths[@]}" >"build/appliance/${row%% *}.log" 2>&1 &
         beside+=($!)
     done
     trap 'kill "${beside[@]}" 2>/dev/null || true' EXIT
@@ -61,7 +60,7 @@ main() {
     build_medium
     build_figures || status=1
     # test_NAME.py and more arguments instead of all of them.
-    if [ $# -eq 0 ]; then try_all || status=1; else try "$@" || status=1; fi
+    if [ $# -eq 0 ]; then try_all || status=1; else "${try[@]}" "$@" || status=1; fi
     echo "appliance tests: $([ "$status" -eq 0 ] && echo "all passed" || echo "FAILED") in $((SECONDS - begun)) s"
     return "$status"
 }

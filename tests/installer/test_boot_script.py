@@ -14,10 +14,15 @@ OWN, OTHER = "1a2b3c4d", "00c0ffee"
 AROUND = """
 panic() { echo "panic: $1"; exit 1; }
 sleep() { :; }
-mdadm() { echo "$@" >>"$LODGE_BOOT_ROOT/mdadm"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi; }
+mdadm() { ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi; }
+lvm() { if [ -n "${NO_VOLUME:-}" ]; then return 5; fi; ran lvm "$@"; }
+mount() { ran mount "$@"; }
+modprobe() { :; }
+readlink() { echo "$2"; }
+ran() { echo "$@" | sed "s,$LODGE_BOOT_ROOT,,g" >>"$LODGE_BOOT_ROOT/ran"; }
 . "$SCRIPT"
 lodge_take_id
-lodge_find "$1" || exit 1
+if [ "$1" = local ]; then lodge_dir=$LODGE_BOOT_ROOT; lodge_mount_local; else lodge_find "$1" || exit 1; fi
 """
 
 SHELLS = [shell for shell in (["dash"], ["busybox", "sh"], ["bash", "--posix"]) if shutil.which(shell[0])]
@@ -46,11 +51,11 @@ def machine(request, tmp_path):
             if installation == OWN:
                 (tmp_path / "half").write_text(f"lodge-{installation}-{name}")
 
-        def find(self, name, cmdline):
+        def find(self, name, cmdline, **environment):
             (tmp_path / "proc/cmdline").write_text(cmdline + "\n")
             done = subprocess.run(
                 [*request.param, "-c", AROUND, "find", name], capture_output=True, text=True, timeout=60, check=False,
-                env={"PATH": "/usr/bin:/bin", "rootmnt": "/root", "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT)})
+                env={"PATH": "/usr/bin:/bin", "rootmnt": "/root", "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT), **environment})
             return done.stdout.strip().removeprefix(str(tmp_path)), done.returncode
 
         def said(self):
@@ -59,7 +64,7 @@ def machine(request, tmp_path):
             return on_screen
 
         def ran(self):
-            return (tmp_path / "mdadm").read_text().split("\n")[:-1] if (tmp_path / "mdadm").exists() else []
+            return (tmp_path / "ran").read_text().split("\n")[:-1] if (tmp_path / "ran").exists() else []
 
     return Machine()
 
@@ -97,3 +102,31 @@ def test_of_incomplete_mirrors_only_this_installations_are_started(machine):
     machine.half("md127", "sda5", OWN, "state")
     assert machine.find("state", f"lodge.id={OWN} lodge.mirror") == (f"/dev/md/lodge-{OWN}-state", 0)
     assert machine.ran() == ["--run /dev/md127"]
+
+
+def mounts_of(device):
+    return [f"lvm lvchange --devices {device} --sysinit -aay lodge_{OWN}/local",
+            f"mount -t xfs -o noatime,nodev,prjquota /dev/lodge_{OWN}/local /root/var/lib/lodge/local",
+            *(f"mount -o bind /root/var/lib/lodge/local/{name} /root/var/lib/lodge/{name}" for name in ("images", "pools"))]
+
+
+def test_the_pools_volume_is_taken_from_its_own_disk_alone(machine):
+    machine.partition(OTHER, "lvm")
+    machine.partition(OWN, "lvm")
+    assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
+    assert machine.ran() == mounts_of(f"/dev/disk/by-partlabel/lodge-{OWN}-lvm")
+
+
+def test_the_pools_volume_may_be_on_a_mirror(machine):
+    machine.partition(OWN, "lvm")
+    machine.mirror(OWN, "lvm")
+    assert machine.find("local", f"lodge.id={OWN} lodge.mirror") == ("", 0)
+    assert machine.ran() == mounts_of(f"/dev/md/lodge-{OWN}-lvm")
+
+
+def test_a_host_starts_without_the_pools_volume(machine):
+    machine.partition(OTHER, "lvm")
+    assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
+    machine.partition(OWN, "lvm")
+    assert machine.find("local", f"lodge.id={OWN}", NO_VOLUME="yes") == ("", 0)
+    assert machine.ran() == []
