@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <gnutls/gnutls.h>
 #include <sys/stat.h>
 
 #define ZONES "/usr/share/zoneinfo/"
@@ -183,6 +184,23 @@ static bool password_hash(const char *text, char why[static WHY_MAX])
     return strlen(last) > 30 ? true : no(why, "is cut off: the hash behind the last $ is too short");
 }
 
+/* RFC 4253, section 6.6: strings, each after its length in four bytes; the first repeats the kind. */
+static bool key_is_whole(const char *base64, size_t len, const char *kind)
+{
+    gnutls_datum_t text = {.data = (unsigned char *)(uintptr_t)base64, .size = (unsigned)len}, blob = {0};
+    if (gnutls_base64_decode2(&text, &blob) < 0)
+        return false;
+    size_t at = 0, n = strlen(kind), strings = 0;
+    bool is_kind = blob.size >= 4 + n && memcmp(blob.data + 4, kind, n) == 0;
+    for (; at + 4 <= blob.size; strings++) {
+        const unsigned char *p = blob.data + at;
+        at += 4 + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+    }
+    bool whole = is_kind && at == blob.size && strings >= 2;
+    gnutls_free(blob.data);
+    return whole;
+}
+
 static bool ssh_key(const char *text, char why[static WHY_MAX])
 {
     static const char *const kinds[] = {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
@@ -202,8 +220,8 @@ static bool ssh_key(const char *text, char why[static WHY_MAX])
             continue;
         const char *body = text[n] ? text + n + 1 : "";
         size_t len = strspn(body, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
-        bool whole = len >= 64 && text_starts(body, "AAAA") && (!body[len] || body[len] == ' ');
-        return whole ? true : no(why, "is a public key that was cut off");
+        bool whole = (!body[len] || body[len] == ' ') && key_is_whole(body, len, kinds[i]);
+        return whole ? true : no(why, "is a public key that was cut off or altered");
     }
     return no(why, "is no public key of OpenSSH");
 }

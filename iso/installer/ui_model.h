@@ -22,7 +22,7 @@ enum ui_screen {
 };
 
 #define UI_TEXT_MAX 256
-#define UI_KEY_MAX  2048
+#define UI_KEY_MAX  8192 /* RSA of 16384 bits takes 2800 */
 
 struct ui_model {
     const struct inventory *inventory; /* borrowed */

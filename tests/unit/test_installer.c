@@ -615,10 +615,23 @@ static void a_key_that_the_configuration_could_not_hold_is_refused(void **state)
 {
     (void)state;
     char why[WHY_MAX];
+#define KEY_ECDSA                                                                                            \
+    "ecdsa-sha2-nistp256 "                                                                                   \
+    "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBP6vjjDQWn0UVN4s+2btM7kAnU"                         \
+    "vDJVBceJB8FIB1VUwS24h3dCiuFb//AfnGbYIhDvOVnpwr71tMhgSZ7aYo+6w="
 #define KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QpH6zGkq5n0H2E4m1N6J0rXWQy0l3i2uYb0g7c9aP"
     assert_true(format_ssh_key.check(KEY " ren\xc3\xa9@host", why));
     assert_false(format_ssh_key.check(KEY " ren\xe9@host", why)); /* as a terminal of Latin-1 sends it */
     assert_false(format_ssh_key.check(KEY " me@host\r", why));
+    assert_true(format_ssh_key.check(KEY_ECDSA, why));
+    for (size_t n = strlen(KEY) - 1; n > 12; n--) { /* as a narrow field, or a hasty hand, leaves it */
+        char cut[sizeof(KEY)];
+        snprintf(cut, sizeof(cut), "%.*s", (int)n, KEY);
+        assert_false(format_ssh_key.check(cut, why));
+    }
+    _cleanup_free_ char *other = mem_strdup(KEY_ECDSA); /* says one curve before, and another one within */
+    memcpy(other, "ecdsa-sha2-nistp384", strlen("ecdsa-sha2-nistp384"));
+    assert_false(format_ssh_key.check(other, why));
     assert_false(format_ssh_key.check(KEY " \x1b[200~", why)); /* a terminal's mark of what was pasted */
 }
 
