@@ -45,6 +45,12 @@ static bool same_wwn(const char *a, const char *b)
     return *a && strcasecmp(a, b) == 0;
 }
 
+/* The serial number, too: some makers give all their disks the same name. */
+bool disks_are_one(const struct disk *a, const struct disk *b)
+{
+    return same_wwn(a->wwn, b->wwn) && streq(a->serial, b->serial);
+}
+
 static bool is_named(const struct disk *d, const char *name)
 {
     return streq(name, d->path) || streq(name, d->name) || (*d->serial && streq(name, d->serial)) ||
@@ -204,6 +210,9 @@ static void choose_disks(const struct choosing *k, struct target *t)
         choose_filtered(k, t);
     for (size_t n = 0; n < t->n_disks; n++)
         check_disk(k, t->disks[n]);
+    if (t->n_disks == 2 && disks_are_one(t->disks[0], t->disks[1]))
+        complain(k->c, disk_line(k->a), disk_key(k->a), "Choose a second disk, or remove mirror = true.",
+            "%s and %s are one disk, seen over two paths", t->disks[0]->path, t->disks[1]->path);
     if (t->n_disks == (k->a->disk.mirror ? 2 : 1)) {
         check_sizes(k, t);
         check_storage(k, t);

@@ -22,3 +22,5 @@ int choose_target(
 uint64_t state_size(const struct answer *a, uint64_t disk_bytes);
 /* Why a disk cannot be taken at all; NULL when it can. */
 const char *disk_obstacle(const struct disk *d);
+/* One disk that is seen twice, over two paths: its two ends would be no mirror. */
+bool disks_are_one(const struct disk *a, const struct disk *b);

@@ -60,7 +60,12 @@ static bool leave_second_disk(const struct ui_model *m, char *why)
     if (m->disk == m->second_disk)
         return wrong(why, "The second disk", NULL,
             "is the same as the first: choose another, or go back and remove the mirror");
-    return disk_free(m->inventory, m->second_disk, why);
+    if (!disk_free(m->inventory, m->second_disk, why))
+        return false;
+    if (disks_are_one(&m->inventory->disks[m->disk], &m->inventory->disks[m->second_disk]))
+        return wrong(why, "The second disk", NULL,
+            "is the first one, seen over another path: choose another, or go back and remove the mirror");
+    return true;
 }
 
 /* The next word of a list with blanks or commas; false at its end. */

@@ -147,6 +147,24 @@ static void what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason
     free(i);
 }
 
+static void a_disk_over_two_paths_is_no_mirror(void **state)
+{
+    (void)state;
+    struct inventory *i = machine();
+    i->disks[i->n_disks++] = small_disk("/dev/sdh", "B", 500 * GB, DISK_EMPTY);
+    i->disks[1].wwn = "0x5000c500a1b2c3d4";
+    i->disks[7].wwn = "5000C500A1B2C3D4";
+    struct target t = {0};
+    _cleanup_free_ char *out = choose(i, "[disk-setup]\nmirror=true\ndisk-list=['sdb','sdh']", &t);
+    assert_non_null(
+        strstr(out, "f:8: [disk-setup] disk-list: /dev/sdb and /dev/sdh are one disk, seen over two paths"));
+    i->disks[7].serial = "H"; /* a maker who gives all disks the same name */
+    _cleanup_free_ char *other = choose(i, "[disk-setup]\nmirror=true\ndisk-list=['sdb','sdh']", &t);
+    assert_string_equal(other, "");
+    inventory_free(i);
+    free(i);
+}
+
 static void a_machine_without_a_card_is_refused(void **state)
 {
     (void)state;
@@ -665,6 +683,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_disk_that_an_answer_means_is_found),
         cmocka_unit_test(what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason),
+        cmocka_unit_test(a_disk_over_two_paths_is_no_mirror),
         cmocka_unit_test(a_machine_without_a_card_is_refused),
         cmocka_unit_test(a_plan_touches_no_disk_but_the_chosen_one),
         cmocka_unit_test(the_mark_of_a_complete_installation_is_written_last),
