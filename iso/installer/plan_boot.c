@@ -61,8 +61,7 @@ static void host_folders(struct planning *p, const char *state)
     static const struct {
         const char *path;
         unsigned mode;
-    } folders[] = {{"lib/lodge-host", 0700}, {"lib/lodge-host/etc", 0755}, {"lib/lodge/local", 0755},
-        {"lib/systemd", 0755}};
+    } folders[] = {{"lib/lodge-host", 0700}, {"lib/lodge-host/etc", 0755}, {"lib/systemd", 0755}};
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         plan_dir(p, below(p, state, folders[i].path), folders[i].mode);
 }

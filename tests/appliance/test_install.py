@@ -75,6 +75,7 @@ def facts(host):
         "mounts": "findmnt -rn -o TARGET,FSTYPE,OPTIONS", "lvs": "lvs --noheadings -o lv_name,lv_attr", "links": "ip -br link",
         "machine_id": "cat /etc/machine-id", "hostkey": "cat /var/lib/lodge-host/etc/ssh/ssh_host_ed25519_key.pub", "free": "free -b",
         "vg": "vgs --noheadings -o vg_name", "shadow": "cat /etc/shadow", "json": "cat /var/lib/lodge-host/host.json",
+        "below": "mkdir /tmp/var; mount --bind /var /tmp/var; lsattr -d /tmp/var/lib/lodge/{local,images,pools} | cut -d' ' -f1; umount /tmp/var",
         "errors": "journalctl -b -p err --no-pager -o cat", "lodge": "journalctl -b -p warning --no-pager -o cat -u lodged -u lodge-gate",
         "log": "stat -c %a /var/log/lodge-installer.log; cat /var/log/lodge-installer.log", "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
     script = "".join(f"echo '##{name}'; {command};" for name, command in words.items())
@@ -103,6 +104,7 @@ def test_its_pools_are_ready(facts, host):
     mounts = {line.split()[0]: line.split()[1:] for line in facts["mounts"].splitlines()}
     assert mounts["/var/lib/lodge/local"][0] == "xfs" and "prjquota" in mounts["/var/lib/lodge/local"][1]
     assert mounts["/var/lib/lodge/pools"][0] == "xfs"
+    assert ["i" in flags for flags in facts["below"].split()] == [True] * 3, "nothing is written there while the volume is missing"
     volumes = dict(line.split() for line in facts["lvs"].splitlines())
     assert volumes["guests"].startswith("t") and volumes["local"].startswith("-")
     pool = host.api().get("/pools/local").expect(200).json
