@@ -6,8 +6,9 @@ import stat
 
 import pytest
 
-from conftest import MACS, configuration
+from conftest import MACS, ROOT, configuration
 
+FIRST_BOOT = ROOT / "image-builder/files/usr/lib/systemd/system/lodge-first-boot.service"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE8QpH6zGkq5n0H2E4m1N6J0rXWQy0l3i2uYb0g7c9aP you"
 HASH = "$y$j9T$salt$0123456789012345678901234567890123456789012"
 STATIC = {"mode": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1", "dns": ["192.0.2.53", "2001:db8::53"], "vlan": 12}
@@ -182,10 +183,13 @@ def test_the_first_administrators_hash_is_given_once_and_forgotten(host):
     given = host.root / "var/lib/lodge/first-password-hash"
     assert given.read_text() == f"{HASH}\n" and stat.S_IMODE(given.stat().st_mode) == 0o600
     assert host.read()["admin"]["password_hash"] == HASH, "lodged may fail to take it: the next start gives it again"
+    first_start = host.root / "run/lodge/first-start"
+    assert f"ConditionPathExists=|/{first_start.relative_to(host.root)}\n" in FIRST_BOOT.read_text()
+    first_start.unlink()  # as a restart does
     given.unlink()
     (host.root / "var/lib/lodge/registry.db").touch()
     render(host)
-    assert not given.exists()
+    assert not given.exists() and not first_start.exists()
     assert host.read()["admin"] == {} and host.read()["hostname"] == "host1"
     assert stat.S_IMODE(host.config.stat().st_mode) == 0o600
 
