@@ -41,10 +41,15 @@ const char *service_words(const struct service *s, const char *shown);
 
 /* Whether something is mounted there, as /proc/self/mountinfo has it. */
 bool is_mounted(const char *mountinfo, const char *folder);
+/* The worst of what /proc/mdstat says. */
+enum mirror mirror_of(const char *mdstat);
 
 /* ---- the whole ---- */
 
 #define STATUS_WIDTH 70
+
+/* Of the arrays of two that a mirrored installation is made of. */
+enum mirror { MIRROR_NONE, MIRROR_WHOLE, MIRROR_REBUILDS, MIRROR_HALF };
 
 struct status {
     char host[256];
@@ -57,6 +62,7 @@ struct status {
     char no_fingerprint[256];
     char *shown; /* of the services; NULL: unknown; owned */
     bool local_mounted;
+    enum mirror mirror;
     int state_used_percent; /* -1: unknown */
     const char *note;       /* a line at the end; NULL: none */
 };

@@ -63,10 +63,11 @@ static void look_at_services(struct status *s)
 
 static void look_at_storage(struct status *s)
 {
-    _cleanup_free_ char *mounts = NULL, *state = place(HOST_FOLDER);
+    _cleanup_free_ char *mounts = NULL, *mdstat = NULL, *state = place(HOST_FOLDER);
     struct statvfs v;
     s->local_mounted =
         place_read("/proc/self/mountinfo", &mounts, NULL, NULL) == 0 && is_mounted(mounts, LOCAL);
+    s->mirror = place_read("/proc/mdstat", &mdstat, NULL, NULL) == 0 ? mirror_of(mdstat) : MIRROR_NONE;
     s->state_used_percent = -1;
     if (statvfs(state, &v) < 0)
         return;

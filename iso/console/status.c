@@ -95,12 +95,17 @@ static void say_services(const struct status *s, struct buf *out)
 
 static void say_storage(const struct status *s, struct buf *out)
 {
-    char state[64] = "state       unknown";
+    static const char *const mirrors[] = {[MIRROR_NONE] = "",
+        [MIRROR_WHOLE] = ", on both disks",
+        [MIRROR_REBUILDS] = ", MIRROR: the other disk is being filled",
+        [MIRROR_HALF] = ", MIRROR: ONE DISK IS MISSING"};
+    char state[80] = "state       unknown";
     if (s->state_used_percent >= 0)
         snprintf(state, sizeof(state), "state       %d%% used%s", s->state_used_percent,
-            s->state_used_percent >= FULL_FROM ? ": NEARLY FULL, make room below /var" : "");
-    status_line(out, "Storage",
-        s->local_mounted ? "local       mounted" : "local       NOT MOUNTED: its disk is missing or damaged");
+            s->state_used_percent >= FULL_FROM ? ": NEARLY FULL (du -xh -d2 /var)" : "");
+    _cleanup_free_ char *local =
+        mem_printf("local       %s%s", s->local_mounted ? "mounted" : "NOT MOUNTED", mirrors[s->mirror]);
+    status_line(out, "Storage", local);
     status_line(out, "", state);
 }
 

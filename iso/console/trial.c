@@ -93,8 +93,9 @@ int trial_begin(const struct network *n, struct trial *ret, struct err *e)
     close(TAKE_FD(lock)); /* lodge-host takes it */
     if (apply(e) < 0) {
         err_prefix(e, "the network cannot be changed");
-        (void)trial_revert(&t, &ignored);
-        return err_hint(e, "the old one is in force again; the journal has the details");
+        return err_hint(e, "%s",
+            trial_revert(&t, &ignored) == 0 ? "the old one is in force again; the journal has the details"
+                                            : "the old one could not be put back in force: restart the host");
     }
     *ret = t;
     return 0;

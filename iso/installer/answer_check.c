@@ -66,8 +66,9 @@ static void root_keys_are_asked_for(const struct checking *k)
 {
     if (!answer_has_root_login(k->a) && k->c->errors == 0 && k->a->lines)
         complain_softly(k->c, 0, "[global] root-ssh-keys", NULL,
-            "neither root-ssh-keys nor a root password is there: ssh stays off, and nobody signs in on the "
-            "console");
+            "neither root-ssh-keys nor a root password is there: ssh stays off; a root shell is on the "
+            "host's own "
+            "screen, for an administrator of Lodge");
 }
 
 static void static_address_is_whole(const struct checking *k)
@@ -172,6 +173,7 @@ static void first_boot_is_whole(const struct checking *k)
         const char *key = companions[i].key;
         bool there = given(k, "first-boot", key), wanted = source && streq(source, companions[i].source);
         _cleanup_free_ char *write = mem_printf("Write: source = \"%s\"", companions[i].source);
+        _cleanup_free_ char *example = mem_printf("Write: %s = …, or remove [first-boot].", key);
         _cleanup_free_ char *missing =
             mem_printf("is missing, and source = \"%s\" needs it", companions[i].source);
         if (there && !wanted && !given(k, "first-boot", "source"))
@@ -179,7 +181,7 @@ static void first_boot_is_whole(const struct checking *k)
         else if (there && !wanted && source)
             refuse(k, "first-boot", key, write, "is there, but source says something else");
         else if (!there && wanted && !streq(key, "cert-fingerprint"))
-            refuse(k, "first-boot", key, NULL, missing);
+            refuse(k, "first-boot", key, example, missing);
     }
 }
 

@@ -34,12 +34,14 @@ const struct answer_row answer_rows[] = {
         .example = "[\"ntp.example.org\"]", .help = "Time servers instead of Debian's pool."},
     {"global", "root-password", ROW_TEXT, AT(global.root_password), .format = &format_password,
         .example = "\"correct horse battery\"",
-        .help = "Password of root, for the console and ssh. Without a password and keys nobody signs in as "
-                "root."},
+        .help =
+            "Password of root, for a login at the host's screen and for ssh. Without it and without keys ssh "
+            "stays off; who administers Lodge still gets a root shell at the host's screen."},
     {"global", "root-password-hashed", ROW_TEXT, AT(global.root_password_hash),
         .format = &format_password_hash,
         .example = "\"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7\"",
-        .help = "The same as a hash, instead of root-password: `mkpasswd -m yescrypt` makes one."},
+        .help = "The same as a hash, instead of root-password: `mkpasswd -m yescrypt` (Debian's package "
+                "whois) or `openssl passwd -6` makes one."},
     {"global", "root-ssh-keys", ROW_TEXTS, AT(global.root_ssh_keys), .format = &format_ssh_key, .min = 1,
         .max = 32,
         .example =
@@ -105,7 +107,8 @@ const struct answer_row answer_rows[] = {
     {"storage", "local", ROW_TEXT, AT(storage.local), .format = &format_local_size, .otherwise = "\"50%\"",
         .example = "\"100GiB\"",
         .help = "Pool local (images, container and VM volumes as files): a size, or a share of "
-                "what is left. The rest becomes the thin pool guests."},
+                "what is left, 95% at most. The rest becomes the thin pool guests, which this version does "
+                "not use yet."},
 
     {"first-boot", "source", ROW_TEXT, AT(first_boot.source), .words = first_boot_sources,
         .example = "\"from-answer\"",

@@ -265,7 +265,7 @@ static void choose_nic(const struct choosing *k, struct target *t)
 {
     if (k->i->n_nics == 0) {
         complain(k->c, answer_line(k->a, "network", "source"), "[network]",
-            "Plug in another one, wait until it is there, and try again.",
+            "Switch the machine off, plug in another one, and start the medium again.",
             "the machine has no network card that the kernel knows: nobody could reach the host");
         return;
     }

@@ -22,7 +22,8 @@ static const char usage[] =
     "lodge.answer=URL on the\n"
     "                     kernel's command line, answer.toml on a volume labelled LODGE-ANSWER, answer.toml "
     "on the medium.\n"
-    "                     The word lodge.unattended on the kernel's command line does the same.\n"
+    "                     The word lodge.unattended on the kernel's command line does the same, and "
+    "lodge.answer=.\n"
     "  --answer FILE      by this one; means --unattended\n"
     "  --dry-run          print what would be done, and do nothing\n"
     "  --inventory FILE   disks and cards from this file (see inventory) instead of the machine's\n"
@@ -103,6 +104,14 @@ static int parse_run(int argc, char **argv, struct run_options *o)
     return 0;
 }
 
+/* Whoever names an answer means it. */
+static bool kernel_asks_for_it(void)
+{
+    _cleanup_free_ char *unattended = cmdline_running_value("lodge.unattended"),
+                        *answer = cmdline_running_value("lodge.answer");
+    return unattended || answer;
+}
+
 static int command_run(int argc, char **argv)
 {
     struct run_options o = {.medium_dir = getenv("LODGE_MEDIUM")};
@@ -111,7 +120,7 @@ static int command_run(int argc, char **argv)
         return r;
     if (!o.dry_run && geteuid() != 0)
         return wrong_usage("installing needs root; --dry-run does not", NULL);
-    _cleanup_free_ char *asked = o.inventory_path ? NULL : cmdline_running_value("lodge.unattended");
+    bool asked = !o.inventory_path && kernel_asks_for_it();
     signal(SIGPIPE, SIG_IGN);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return wrong_usage("libcurl does not start", NULL);
@@ -209,6 +218,9 @@ int main(int argc, char **argv)
 {
     if (argc < 2)
         return getenv("LODGE_MEDIUM") ? command_run(0, NULL) : command_help(0, NULL);
+    for (int i = 2; i < argc; i++)
+        if (streq(argv[i], "--help"))
+            return command_help(0, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (streq(argv[1], commands[i].name))
             return commands[i].run(argc - 2, argv + 2);

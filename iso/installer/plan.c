@@ -239,7 +239,8 @@ static void summarize_layout(const struct plan_input *in, struct buf *out)
     buf_printf(out, "%s: 1 GiB boot files, twice 2 GiB system, %s state;\n",
         in->target->n_disks == 2 ? "Written to both, as a mirror" : "Written to it",
         text_size_str(state_bytes, state));
-    buf_printf(out, "  %s for guests: pool local with %s of it, thin pool guests with the rest\n",
+    buf_printf(out,
+        "  %s for guests: pool local with %s of it; the rest is a thin pool, for later versions\n",
         text_size_str(left, rest), in->answer->storage.local);
 }
 

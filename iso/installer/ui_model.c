@@ -41,7 +41,8 @@ static bool disk_free(const struct inventory *i, size_t index, char *why)
     const char *obstacle = index < i->n_disks ? disk_obstacle(&i->disks[index]) : NULL;
     if (index >= i->n_disks) {
         snprintf(why, 512,
-            "This machine has no disk that its kernel sees. Check cables and the firmware's settings.");
+            "No disk is seen. Switch the machine off, check the cables, and whether its firmware shows the "
+            "disk (with RAID, RST and VMD switched off); then start the medium again.");
         return false;
     }
     if (obstacle)

@@ -215,9 +215,9 @@ static enum page_action admin(struct ui_model *m)
 static enum page_action root(struct ui_model *m)
 {
     struct page p = open_page(m, "Shell access",
-        "For a shell on the host, by console or ssh: a password, a public key, both or neither. With neither "
-        "ssh stays off, and "
-        "only Lodge's own console and API lead to this host.");
+        "For root, at the host's screen or by ssh: a password, a public key, both or neither. With neither "
+        "ssh "
+        "stays off; an administrator of Lodge still gets a root shell at the host's screen.");
     newtComponent one = page_entry(&p, "Password of root", m->root, NEWT_FLAG_PASSWORD);
     newtComponent two = page_entry(&p, "Once more", m->root_again, NEWT_FLAG_PASSWORD);
     newtComponent key = page_entry(&p, "Public key for ssh", m->ssh_key, 0);

@@ -114,7 +114,8 @@ static int find_answer(struct attempt *t, struct err *e)
     err_set(e, ERR_NOT_FOUND,
         "there is no answer file: not named by lodge.answer=, on no volume labelled LODGE-ANSWER, and "
         "not on the medium");
-    return err_hint(e, "bring one of them, or install by the screens");
+    return err_hint(e, "plug in a volume labelled LODGE-ANSWER (on FAT: LODGEANSWER) with the file "
+                       "answer.toml and try again, or install by the screens");
 }
 
 /* Which card is the first that has a link shows only when all have had the time to find theirs. */
