@@ -33,7 +33,7 @@ int notify_open(void)
     if (!given)
         return -1;
     _cleanup_free_ char *address = mem_strdup(given);
-    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     unsetenv(ADDRESS);
     if (fd < 0 || connect_to(fd, address) < 0) {
         log_warning("cannot reach the service manager on %s: %s", address, strerror(errno));

@@ -6,5 +6,5 @@
 /* Takes the manager's address out of the environment; before there are threads. Returns a descriptor, or -1
  * when nobody is to be told. */
 int notify_open(void);
-/* "READY=1", "STOPPING=1". Never waits; nothing happens with -1. */
+/* "READY=1", "STOPPING=1". Nothing happens with -1. */
 void notify_send(int fd, const char *state);

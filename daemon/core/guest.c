@@ -231,6 +231,8 @@ static int check_changeable(
     if (old->phase != PHASE_READY)
         return err_set(
             e, ERR_STATE, "guest %s is %s", c->before->name, enumeration_of(ENUM_phase)->values[old->phase]);
+    if (disks_change(c, old) && guest_require_known(core, c->before, e) < 0)
+        return -1;
     if (disks_change(c, old) && inventory_state(core->inventory, c->uuid) != GUEST_STOPPED) {
         err_set(e, ERR_STATE,
             "the disks of guest %s can be added, removed and grown only while it is stopped",
@@ -354,6 +356,8 @@ static int remove_guest(struct core *core, const struct intent *c, struct plan *
         err_set(e, ERR_STATE, "guest %s is protected", c->name);
         return err_hint(e, "turn its protection off first");
     }
+    if (!c->force && guest_require_known(core, c->before, e) < 0)
+        return -1;
     bool runs = inventory_state(core->inventory, c->uuid) != GUEST_STOPPED &&
                 inventory_state(core->inventory, c->uuid) != GUEST_CRASHED;
     if (runs && !c->force) {

@@ -26,6 +26,9 @@ void guest_plan_release_steps(struct plan *plan, const struct doc *guest);
 /* The record with another wanted state, as text for txn_put_private. */
 char *guest_record_wanting(const struct doc *guest, enum power wanted, enum power_cause cause);
 /* Proposes a start that nobody asked for just now (host boot, policy). Loop thread. */
+/* ERR_UNAVAILABLE as long as nobody has said whether the guest runs: after a start of Lodge, until its
+ * hypervisor has answered once, and while that is away. */
+int guest_require_known(struct core *core, const struct doc *guest, struct err *e);
 int guest_start_by_itself(struct core *core, const struct doc *guest, enum power_cause cause, struct err *e);
 
 /* ---- guest_pending.c ---- */

@@ -122,7 +122,7 @@ static void end_disks(
 static int wanted_as_is(struct core *core, const struct doc *d, const struct guest_record *record)
 {
     enum guest_state state = inventory_state(core->inventory, d->uuid);
-    if (state == GUEST_UNKNOWN)
+    if (state == GUEST_UNKNOWN || !inventory_knows(core->inventory, guest_spec_of(d)->type))
         return record->wanted;
     return state == GUEST_STOPPED || state == GUEST_CRASHED ? POWER_STOPPED : POWER_RUNNING;
 }

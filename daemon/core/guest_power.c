@@ -158,15 +158,22 @@ static const struct {
     {"resume", "guest.resume", IN(PAUSED) | IN(BLOCKED), POWER_RUNNING, plan_resume},
 };
 
+int guest_require_known(struct core *core, const struct doc *guest, struct err *e)
+{
+    if (inventory_knows(core->inventory, guest_spec_of(guest)->type) &&
+        inventory_state(core->inventory, guest->uuid) != GUEST_UNKNOWN)
+        return 0;
+    err_set(e, ERR_UNAVAILABLE, "it is not known yet whether guest %s runs: its hypervisor does not answer",
+        guest->name);
+    return err_hint(e, "try again in a few seconds; if it stays so, look at the log of libvirtd");
+}
+
 static int check_state(
     struct core *core, const struct intent *c, unsigned states, const char *action, struct err *e)
 {
     enum guest_state state = inventory_state(core->inventory, c->uuid);
-    if (!inventory_knows(core->inventory, guest_spec_of(c->before)->type) || state == GUEST_UNKNOWN) {
-        err_set(e, ERR_UNAVAILABLE,
-            "it is not known yet whether guest %s runs: its hypervisor does not answer", c->name);
-        return err_hint(e, "try again in a few seconds; if it stays so, look at the log of libvirtd");
-    }
+    if (guest_require_known(core, c->before, e) < 0)
+        return -1;
     if (states & 1U << state)
         return 0;
     return err_set(e, ERR_STATE, "cannot %s guest %s: it is %s", action, c->name, guest_state_name(state));

@@ -173,6 +173,7 @@ static int alter_record(struct core *core, const char *uuid,
         _cleanup_free_ char *text = record_text(OBJECT_guest_record, &record);
         struct txn *txn = txn_new();
         txn_put_private(txn, d, text, clock_unix_ms(core->clock));
+        txn_frees_room(txn); /* what it is about has begun: on a full disk it ends, too */
         int r = registry_commit(core->registry, txn, NULL, e);
         if (r == 0 || e->code != ERR_PRECONDITION)
             return r;
@@ -206,6 +207,8 @@ int guest_step_launch(struct step_context *c, struct err *e)
     _cleanup_free_ struct launch *l = mem_new(struct launch, 1);
     struct guest_started started = {0};
     const struct guest_ops *ops = ops_of(c->core, d, &driver);
+    if (guest_require_known(c->core, d, e) < 0)
+        return -1;
     orphans_take_over(c->core, d);
     /* The rules come first: nothing of it may be sent before they stand. */
     if (launch_make(c, d, l, e) < 0 || alter_record(c->core, d->uuid, forget_launched, NULL, e) < 0 ||
@@ -250,6 +253,8 @@ int guest_step_ask(struct step_context *c, struct err *e)
     void *driver;
     if (!d)
         return -1;
+    if (guest_require_known(c->core, d, e) < 0)
+        return -1;
     if (inventory_state(c->core->inventory, d->uuid) == GUEST_STOPPED)
         return 0;
     const struct guest_ops *ops = ops_of(c->core, d, &driver);
@@ -276,6 +281,9 @@ int guest_step_await(struct step_context *c, struct err *e)
 {
     unsigned long seconds = c->step->arg ? strtoul(c->step->arg, NULL, 10) : 60;
     bool force = c->step->arg && strstr(c->step->arg, ",force");
+    struct doc *d = guest_doc(c, e);
+    if (!d || guest_require_known(c->core, d, e) < 0)
+        return -1;
     int r = await_stopped(c, seconds * 1000, e);
     if (r == 0 || e->code != ERR_TIMEOUT)
         return r;

@@ -141,6 +141,7 @@ static bool try_it(const char *state_dir, char *ret_reason, size_t size, bool *r
     *ret_final = true;
     _cleanup_close_ int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (kvm < 0) {
+        *ret_final = false; /* its module may come yet */
         if (errno == ENOENT)
             snprintf(ret_reason, size,
                 "this host has no /dev/kvm: its processor or firmware has no virtualization");

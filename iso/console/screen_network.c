@@ -186,7 +186,7 @@ static bool ask_keep(void)
 static void try_network(const struct network *n)
 {
     struct trial t;
-    struct err e;
+    struct err e, why;
     newtComponent busy = page_busy("The network is being changed.");
     int r = trial_begin(n, &t, &e);
     page_busy_end(busy);
@@ -194,20 +194,21 @@ static void try_network(const struct network *n)
         screen_say_error("Network", &e);
         return;
     }
-    if (ask_keep()) {
-        if (trial_keep(&t, &e) == 0) {
-            log_notice("the network was changed");
-            return;
-        }
-        screen_say_error("Network", &e);
+    bool wanted = ask_keep();
+    if (wanted && trial_keep(&t, &why) == 0) {
+        log_notice("the network was changed");
+        return;
     }
     busy = page_busy("The network goes back to what it was.");
     r = trial_revert(&t, &e);
     page_busy_end(busy);
-    if (r < 0)
-        screen_say_error("Network", &e);
-    else
+    if (r == 0 && !wanted) {
         screen_say("Network", "The new configuration was not confirmed: the old one is in force again.");
+        return;
+    }
+    if (r == 0)
+        err_hint(&why, "the old configuration is in force again");
+    screen_say_error("Network", r < 0 ? &e : &why);
 }
 
 void screen_network(void)

@@ -90,6 +90,7 @@ static void set_options(CURL *curl, const char *url, struct pin *pin, struct bod
         curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, before_request);
         curl_easy_setopt(curl, CURLOPT_PREREQDATA, pin);
         curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+        curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L); /* a second attempt has a handshake of its own */
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }

@@ -216,7 +216,21 @@ def test_addresses_are_known_again_after_a_restart_however_late_a_guest_is_seen(
     wait_for(lambda: api.get("/guests/kept").json["status"]["addresses"] == ["10.77.0.123"], "the address after the restart")
 
 
-def test_a_start_commits_no_more_for_what_waited(api, guest):
+def test_what_is_not_known_yet_is_not_taken_for_stopped(own):
+    """After a start of Lodge, until the hypervisor has answered once."""
+    pair = own().start()
+    api = pair.admin()
+    api.put("/guests/kept?start=true", {"spec": {"type": "vm", "memory": "16MiB"}}, {"Prefer": "wait=10"}).expect(200)
+    pair.plan("guest.poll delay 2500")
+    pair.restart_lodged()
+    wait_for(lambda: api.get("/session").status == 200, "the gate")
+    assert "not known yet" in problem(api.delete("/guests/kept"), 503, "unavailable")["detail"]
+    problem(api.patch("/guests/kept", {"spec": {"disks": [DISK]}}), 503, "unavailable")
+    wait_for(lambda: state_of(api, "kept") == "running", "the guest to be seen")
+    problem(api.delete("/guests/kept"), 409, "wrong-state")
+
+
+def test_a_start_commits_once_more_where_something_waited(api, guest):
     def commits_of(action):
         before = api.get("/guests?limit=1").json["revision"]
         act(api, "frugal", action)
@@ -225,6 +239,7 @@ def test_a_start_commits_no_more_for_what_waited(api, guest):
     guest("frugal", start=True)
     usual = commits_of("reboot")
     change(api, "frugal", memory="32MiB")
+    assert commits_of("reboot") == usual + 1
     assert commits_of("reboot") == usual
 
 

@@ -10,7 +10,7 @@ import stages
 from host import Host
 from machine import overlay
 
-LODGE_UNITS = ["lodged", "lodge-gate", "lodge-guests", "lodge-first-boot", "lodge-port443", "lodge-kvm", "lodge-console@tty1", "lodge-console@ttyS0"]
+LODGE_UNITS = ["lodged", "lodge-gate", "lodge-guests", "lodge-first-boot", "lodge-port443", "lodge-kvm", "lodge-cards", "lodge-console@tty1", "lodge-console@ttyS0"]
 
 
 def test_the_medium_is_small_enough(figure):
@@ -75,6 +75,8 @@ def facts(host):
         "mounts": "findmnt -rn -o TARGET,FSTYPE,OPTIONS", "lvs": "lvs --noheadings -o lv_name,lv_attr", "links": "ip -br link",
         "machine_id": "cat /etc/machine-id", "hostkey": "cat /var/lib/lodge-host/etc/ssh/ssh_host_ed25519_key.pub", "free": "free -b",
         "vg": "vgs --noheadings -o vg_name", "shadow": "cat /etc/shadow", "json": "cat /var/lib/lodge-host/host.json",
+        "early": "for u in lodge-cards lodge-kvm; do systemctl show -P ExecMainStatus $u; done",
+        "order": "systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd; systemctl show -P InactiveExitTimestampMonotonic systemd-udev-trigger",
         "below": "mkdir /tmp/var; mount --bind /var /tmp/var; lsattr -d /tmp/var/lib/lodge/{local,images,pools} | cut -d' ' -f1; umount /tmp/var",
         "errors": "journalctl -b -p err --no-pager -o cat", "lodge": "journalctl -b -p warning --no-pager -o cat -u lodged -u lodge-gate",
         "log": "stat -c %a /var/log/lodge-installer.log; cat /var/log/lodge-installer.log", "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
@@ -98,6 +100,12 @@ def test_nothing_failed_and_nothing_complains(facts):
     assert facts["lodge"] == ""
     known = ("platform regulatory", "Unhandled WRMSR")
     assert [line for line in facts["errors"].splitlines() if not any(k in line for k in known)] == []
+
+
+def test_cards_and_networkd_go_before_udevs_look_at_all_devices(facts):
+    assert facts["early"].split() == ["0", "0"]
+    networkd, trigger = map(int, facts["order"].split())
+    assert 0 < networkd <= trigger
 
 
 def test_its_pools_are_ready(facts, host):

@@ -51,11 +51,15 @@ def machine(request, tmp_path):
             if installation == OWN:
                 (tmp_path / "half").write_text(f"lodge-{installation}-{name}")
 
+        def fstab(self, text=f"/dev/lodge_{OWN}/local /var/lib/lodge/local xfs nofail 0 0\n"):
+            (tmp_path / "etc").mkdir(exist_ok=True)
+            (tmp_path / "etc/fstab").write_text(text)
+
         def find(self, name, cmdline, **environment):
             (tmp_path / "proc/cmdline").write_text(cmdline + "\n")
             done = subprocess.run(
                 [*request.param, "-c", AROUND, "find", name], capture_output=True, text=True, timeout=60, check=False,
-                env={"PATH": "/usr/bin:/bin", "rootmnt": "/root", "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT), **environment})
+                env={"PATH": "/usr/bin:/bin", "rootmnt": str(tmp_path), "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT), **environment})
             return done.stdout.strip().removeprefix(str(tmp_path)), done.returncode
 
         def said(self):
@@ -106,11 +110,12 @@ def test_of_incomplete_mirrors_only_this_installations_are_started(machine):
 
 def mounts_of(device):
     return [f"lvm lvchange --devices {device} --sysinit -aay lodge_{OWN}/local",
-            f"mount -t xfs -o noatime,nodev,prjquota /dev/lodge_{OWN}/local /root/var/lib/lodge/local",
-            *(f"mount -o bind /root/var/lib/lodge/local/{name} /root/var/lib/lodge/{name}" for name in ("images", "pools"))]
+            f"mount -t xfs -o noatime,nodev,prjquota /dev/lodge_{OWN}/local /var/lib/lodge/local",
+            *(f"mount -o bind /var/lib/lodge/local/{name} /var/lib/lodge/{name}" for name in ("images", "pools"))]
 
 
 def test_the_pools_volume_is_taken_from_its_own_disk_alone(machine):
+    machine.fstab()
     machine.partition(OTHER, "lvm")
     machine.partition(OWN, "lvm")
     assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
@@ -118,6 +123,7 @@ def test_the_pools_volume_is_taken_from_its_own_disk_alone(machine):
 
 
 def test_the_pools_volume_may_be_on_a_mirror(machine):
+    machine.fstab()
     machine.partition(OWN, "lvm")
     machine.mirror(OWN, "lvm")
     assert machine.find("local", f"lodge.id={OWN} lodge.mirror") == ("", 0)
@@ -128,5 +134,14 @@ def test_a_host_starts_without_the_pools_volume(machine):
     machine.partition(OTHER, "lvm")
     assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
     machine.partition(OWN, "lvm")
+    machine.fstab()
     assert machine.find("local", f"lodge.id={OWN}", NO_VOLUME="yes") == ("", 0)
+    assert machine.ran() == []
+
+
+def test_a_host_that_starts_to_be_repaired_only_leaves_the_volume_alone(machine):
+    """Its configuration is damaged: /etc/fstab is empty."""
+    machine.fstab("")
+    machine.partition(OWN, "lvm")
+    assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
     assert machine.ran() == []
