@@ -6,7 +6,8 @@ import pytest
 
 import stages
 from host import MAC, answer
-from machine import Machine, free_port, new_disk
+from https_folder import https_folder
+from machine import Machine, new_disk
 from rescue import INSTALL, install, plug, plug_labelled
 
 
@@ -32,8 +33,10 @@ def test_without_any_link_it_warns_and_goes_on(rescue, tmp_path):
 
 def test_a_script_that_cannot_be_fetched_stops_it_before_anything_is_written(rescue, tmp_path):
     plug(rescue, new_disk(tmp_path / "d.qcow2"))
-    url = f"https://10.0.2.2:{free_port()}/script"
-    status, said = install(rescue, answer(first_boot__source="from-url", first_boot__url=url))
+    with https_folder(tmp_path) as (port, fingerprint, asked):
+        url = f"https://10.0.2.2:{port}/script"
+        status, said = install(rescue, answer(first_boot__source="from-url", first_boot__url=url, first_boot__cert_fingerprint=fingerprint))
+    assert asked == ["/script"]
     assert status == 1 and url in said and "nothing was written" in said, said
     assert rescue.run("lsblk -no NAME /dev/sda | wc -l")[1].strip() == "1"
 
