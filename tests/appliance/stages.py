@@ -81,7 +81,7 @@ class Saved:
     """A machine as it was: `start` goes on from there, on layers of its disks, as often as one likes."""
 
     def __init__(self, name):
-        self.ram, self.disk, self.about = CACHE / f"{name}.ram", CACHE / f"{name}.qcow2", CACHE / f"{name}.json"
+        self.ram, self.disk = CACHE / f"{name}.ram", CACHE / f"{name}.qcow2"
 
     def start(self, folder):
         """A Host (not yet started: use `with`) whose clock is set once it answers; see go_on."""
@@ -101,16 +101,15 @@ def booted():
             base = installed()
             subprocess.run(["cp", "--reflink=auto", base, saved.disk], check=True)
             with Host([saved.disk], hotplug=True) as vm:
-                save_booted(vm, vm.wait_for_api(BOOT_S))
+                vm.wait_for_api(BOOT_S)
+                save_booted(vm)
     return saved
 
 
-def save_booted(vm, seconds):
-    """Once its start is over. The figures of that start are kept beside it."""
-    saved = Saved("booted")
+def save_booted(vm):
+    """Once its start is over."""
     vm.wait_ssh("systemctl is-system-running --wait || systemctl --failed --no-legend >&2", 120)
-    vm.save(saved.ram)
-    saved.about.write_text(json.dumps({"api_s": seconds}))
+    vm.save(Saved("booted").ram)
 
 
 def rescued():

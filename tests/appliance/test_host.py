@@ -53,13 +53,7 @@ def test_a_container_runs_and_answers(host):
     assert wait("a beat of c1", lambda: beat(host, "c1"), 120)
 
 
-def one_cpu(host):
-    """The emulator sometimes resets a machine of two processors in which a virtual machine runs under KVM."""
-    host.ssh("echo 0 >/sys/devices/system/cpu/cpu1/online")
-
-
 def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host, figure):
-    one_cpu(host)
     created(host, "v1", VM)
     assert answers_under_kvm(host, "v1", figure)
     qemu = host.ssh("ps -C qemu-system-x86_64 -o user:20,args --no-headers")
@@ -130,7 +124,7 @@ def test_guests_come_back_after_a_power_cut(host, figure):
     """This machine's plug is pulled, and it is started again."""
     host.ssh("sync")  # the test's disk promises nothing about what was just written (cache=unsafe)
     host.kill()
-    with Host(host.disks, cpus=1) as vm:  # see one_cpu
+    with Host(host.disks) as vm:
         vm.wait_for_api(stages.BOOT_S)
         assert wait("the container", lambda: running(vm.api(), "c1"), 120)
         assert answers_under_kvm(vm, "v1", figure)

@@ -32,22 +32,22 @@ def test_the_installed_host_starts_by_bios_and_its_api_answers():
     with stages._making("booted"):
         subprocess.run(["cp", "--reflink=auto", stages.installed(), saved.disk], check=True)
         with Host([saved.disk], hotplug=True) as vm:
-            seconds = vm.wait_for_api(stages.BOOT_S)
+            vm.wait_for_api(stages.BOOT_S)
             assert vm.answers(8443)
             assert vm.api().get("/session").expect(200).json["user"] == "admin"
-            stages.save_booted(vm, seconds)
+            stages.save_booted(vm)
 
 
 def started_with_and_without_lodge(disk):
-    """Seconds from power on to the API, and to multi-user with Lodge's units masked."""
+    """Seconds from power on to the API, and to multi-user with Lodge's units masked; on two processors, as real machines have."""
     masks = " ".join(f"systemd.mask={unit}.service" for unit in LODGE_UNITS)
-    with Host([disk]) as vm:
+    with Host([disk], cpus=2) as vm:
         with_lodge = vm.wait_for_api(stages.BOOT_S)
         vm.wait_ssh("mount /dev/disk/by-partlabel/lodge-*-esp /mnt && grub-editenv /mnt/grub/grubenv set "
                     f"'lodge_options=console=ttyS0,115200 systemd.show_status=1 {masks}' && umount /mnt")
         vm.ssh("systemctl poweroff", check=False)
         vm.wait_end(90)
-    with Host([disk]) as vm:
+    with Host([disk], cpus=2) as vm:
         vm.wait_for("Reached target.*[Mm]ulti-[Uu]ser", stages.BOOT_S)
         without = vm.elapsed()
         assert not vm.answers()
@@ -56,7 +56,7 @@ def started_with_and_without_lodge(disk):
 
 def test_its_api_answers_nearly_as_soon_as_the_same_host_without_lodge_is_up(tmp_path, figure):
     """The best of each: on a shared machine noise only ever adds, so a pair that misses is measured again."""
-    with_lodge, without = [json.loads(stages.Saved("booted").about.read_text())["api_s"]], []
+    with_lodge, without = [], []
     for n in range(3):
         pair = started_with_and_without_lodge(overlay(stages.booted().disk, f"{tmp_path}/disk{n}.qcow2"))
         with_lodge.append(pair[0])
