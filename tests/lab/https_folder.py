@@ -19,8 +19,12 @@ def https_folder(folder):
         def __init__(self, *args):
             super().__init__(*args, directory=str(folder))
 
-        def log_message(self, *_):
+        def do_GET(self):
             asked.append(self.path)
+            super().do_GET()
+
+        def log_message(self, *_):
+            pass
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, *_):
