@@ -187,21 +187,19 @@ api_answers() {
 
 # Tells the user where to go once there is something to go to. A child: it waits, which the supervisor must not.
 announce() {
-    local tries=0 address=${LODGE_LISTEN%:*}
+    local tries=0 address=${LODGE_LISTEN%:*} password=''
     until api_answers; do
         pause
         tries=$((tries + 1))
         if [ $((tries % 120)) -eq 0 ]; then say "still not ready; the logs are in $log"; fi
     done
     case $address in 0.0.0.0 | '[::]') address=$(hostname) ;; esac
-    {
-        printf '\n  Lodge is ready: https://%s:%s/\n  User: admin\n' "$address" "${LODGE_LISTEN##*:}"
-        if [ -s "$state/run/first-password" ]; then
-            printf '  Password: %s   (shown this once)\n' "$(cat "$state/run/first-password")"
-            rm -f "$state/run/first-password"
-        fi
-        printf '  State: %s   Logs: %s   Stop with Ctrl-C\n\n' "$state" "$log"
-    } >&3
+    if [ -s "$state/run/first-password" ]; then
+        password="  Password: $(cat "$state/run/first-password")   (shown this once)"$'\n'
+    fi
+    printf '\n  Lodge is ready: https://%s:%s/\n  User: admin\n%s  State: %s   Logs: %s   Stop with Ctrl-C\n\n' \
+        "$address" "${LODGE_LISTEN##*:}" "$password" "$state" "$log" >&3
+    rm -f "$state/run/first-password"
 }
 
 main() {

@@ -117,4 +117,4 @@ def test_a_machine_without_a_usable_disk_says_so(start):
 def test_a_machine_without_any_disk_says_so(start):
     s = start()
     to_disk(s)
-    s.wait("no disk found").next().wait("This machine has no disk")
+    s.wait("no disk found").next().wait("No disk is seen")

@@ -186,7 +186,7 @@ def test_the_session_runs_and_says_where_and_as_whom(stack):
 def test_the_first_start_prints_a_password_once(own_stack):
     stack = own_stack(LODGE_ADMIN_PASSWORD="").start()
     password = next(line.split()[1] for line in stack.output.splitlines() if line.strip().startswith("Password:"))
-    assert not (stack.state / "run/first-password").exists()
+    wait_for(lambda: not (stack.state / "run/first-password").exists(), "the password to be forgotten")
     stack.api("admin", password).close()
     stack.stop()
     stack.start()
