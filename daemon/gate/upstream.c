@@ -37,9 +37,13 @@ void upstream_cancel(struct exchange *x)
     forget(x);
 }
 
+static void connect_now(void *arg);
+
 bool upstream_send(struct exchange *x, const struct request_head *head, const char *body, size_t n, int fd)
 {
     struct worker *w = x->worker;
+    if (!w->link) /* another worker's request may have been answered already */
+        connect_now(w);
     if (!w->link) {
         close_p(&fd);
         return false;
@@ -168,6 +172,8 @@ static const struct link_handler handler = {.frame = on_frame, .closed = on_clos
 static void connect_now(void *arg)
 {
     struct worker *w = arg;
+    if (w->link)
+        return;
     int fd = broker_connect(w->gate->broker_fd);
     if (fd < 0) {
         loop_timer_arm(w->reconnect, RETRY_MS);
