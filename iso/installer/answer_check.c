@@ -67,8 +67,7 @@ static void root_keys_are_asked_for(const struct checking *k)
     if (!answer_has_root_login(k->a) && k->c->errors == 0 && k->a->lines)
         complain_softly(k->c, 0, "[global] root-ssh-keys", NULL,
             "neither root-ssh-keys nor a root password is there: ssh stays off; a root shell is on the "
-            "host's own "
-            "screen, for an administrator of Lodge");
+            "host's own screen, for an administrator of Lodge");
 }
 
 static void static_address_is_whole(const struct checking *k)

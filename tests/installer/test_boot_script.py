@@ -114,20 +114,15 @@ def mounts_of(device):
             *(f"mount -o bind /var/lib/lodge/local/{name} /var/lib/lodge/{name}" for name in ("images", "pools"))]
 
 
-def test_the_pools_volume_is_taken_from_its_own_disk_alone(machine):
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_pools_volume_is_taken_from_its_own_disk_or_mirror_alone(machine, mirror):
     machine.fstab()
     machine.partition(OTHER, "lvm")
     machine.partition(OWN, "lvm")
-    assert machine.find("local", f"lodge.id={OWN}") == ("", 0)
-    assert machine.ran() == mounts_of(f"/dev/disk/by-partlabel/lodge-{OWN}-lvm")
-
-
-def test_the_pools_volume_may_be_on_a_mirror(machine):
-    machine.fstab()
-    machine.partition(OWN, "lvm")
-    machine.mirror(OWN, "lvm")
-    assert machine.find("local", f"lodge.id={OWN} lodge.mirror") == ("", 0)
-    assert machine.ran() == mounts_of(f"/dev/md/lodge-{OWN}-lvm")
+    if mirror:
+        machine.mirror(OWN, "lvm")
+    assert machine.find("local", f"lodge.id={OWN}{' lodge.mirror' if mirror else ''}") == ("", 0)
+    assert machine.ran() == mounts_of(f"/dev/md/lodge-{OWN}-lvm" if mirror else f"/dev/disk/by-partlabel/lodge-{OWN}-lvm")
 
 
 def test_a_host_starts_without_the_pools_volume(machine):
