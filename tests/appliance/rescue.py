@@ -2,10 +2,12 @@
 import base64
 import hashlib
 import os
+import subprocess
 
 import stages
 
 INSTALL = "LODGE_MEDIUM=/run/lodge/medium/lodge lodge-installer run"
+UNATTENDED = f"{INSTALL} --unattended </dev/null\n"  # by the answer on a stick, until the machine switches itself off
 
 
 def put(vm, path, data):
@@ -20,6 +22,14 @@ def put(vm, path, data):
 def install(vm, text, more="", timeout_s=stages.INSTALL_S):
     put(vm, "/tmp/answer.toml", text)
     return vm.run(f"{INSTALL} --answer /tmp/answer.toml {more} </dev/null 2>&1", timeout_s)
+
+
+def answer_stick(path, text):
+    with open(path, "wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.vfat", "-n", "LODGEANSWER", path], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["mcopy", "-i", path, "-", "::answer.toml"], input=text.encode(), check=True)
+    return path
 
 
 def raw_disk(path, size=64 << 20):

@@ -5,8 +5,8 @@
     rescued()    the medium's rescue shell, for trying the installer again and again
 """
 import contextlib
+import fcntl
 import hashlib
-import json
 import os
 import re
 import subprocess
@@ -16,7 +16,7 @@ from host import CACHE, MAC, ROOT, Host, answer, ssh_key
 from machine import Machine, new_disk, overlay
 
 BUILD_ISO = ROOT / "iso/build.sh"
-BOOT_S, INSTALL_S = 240, 420
+BOOT_S, INSTALL_S = 600, 900  # a machine that hangs; what is slow is for the figures to say
 
 
 def medium(answer_text=None):
@@ -39,41 +39,36 @@ def _key():
     return hashlib.sha256(image + "\n".join([*hardware, answer()]).encode()).hexdigest()
 
 
-def _made(name):
-    stamp = CACHE / f"{name}.stamp"
-    return stamp.exists() and stamp.read_text() == _key()
-
-
 @contextlib.contextmanager
-def _making(name):
-    """Stamped last: what was cut short is made again."""
-    (CACHE / f"{name}.stamp").unlink(missing_ok=True)
-    yield
-    (CACHE / f"{name}.stamp").write_text(_key())
+def _making(name, again=False):
+    """Whether it has to be made: by one of several who want it, while the others wait. Stamped last: what was cut short is made again."""
+    stamp = CACHE / f"{name}.stamp"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not again and stamp.exists() and stamp.read_text() == _key():
+            yield False
+            return
+        stamp.unlink(missing_ok=True)
+        yield True
+        stamp.write_text(_key())
 
 
-def install(disk, *, cdrom, **more):
-    """Starts a medium that installs unattended, until the machine switches itself off; seconds of (all, the installation)."""
-    with Machine(cdrom=cdrom, disks=[disk, *more.pop("others", [])], **more) as vm:
-        # Screen and serial port both try; the other one follows the log of who came first.
-        vm.wait_for("Installing Lodge by|being installed from another console", BOOT_S, fail="cannot start|r: try again")
-        begun = vm.elapsed()
-        vm.wait_for("Lodge is installed|installation complete", INSTALL_S, fail="r: try again")
-        took = vm.elapsed() - begun
-        vm.wait_end(60)
-        return vm.elapsed(), took
+def await_installed(vm):
+    """Until a machine that installs without a question switches itself off. Screen and serial port both try; the other one follows the
+    log of who came first."""
+    vm.wait_for("Installing Lodge by|being installed from another console", BOOT_S, fail="cannot start|r: try again")
+    vm.wait_for("Lodge is installed|installation complete", INSTALL_S, fail="r: try again")
+    vm.wait_end(120)
 
 
-def make_installed(**more):
-    """How long it took is kept beside it."""
-    with _making("installed"):
-        _, seconds = install(new_disk(CACHE / "installed.qcow2"), cdrom=medium(answer()), **more)
-        (CACHE / "installed.json").write_text(json.dumps({"install_s": seconds}))
-
-
-def installed():
-    if not _made("installed"):
-        make_installed()
+def installed(again=False, others=()):
+    """`again`: also when there is one already; beside other disks."""
+    with _making("installed", again) as needed:
+        if needed:
+            disk = new_disk(CACHE / "installed.qcow2")
+            with Machine(cdrom=medium(answer()), disks=[disk, *others]) as vm:
+                await_installed(vm)
     return CACHE / "installed.qcow2"
 
 
@@ -94,22 +89,19 @@ class Saved:
         return host
 
 
-def booted():
+def booted(again=False, seen=lambda vm: None):
+    """`again`: also when there is one already; `seen` looks at the host once its API answers."""
     saved = Saved("booted")
-    if not _made("booted"):
-        with _making("booted"):
-            base = installed()
-            subprocess.run(["cp", "--reflink=auto", base, saved.disk], check=True)
+    with _making("booted", again) as needed:
+        if needed:
+            subprocess.run(["cp", "--reflink=auto", installed(), saved.disk], check=True)
             with Host([saved.disk], hotplug=True) as vm:
                 vm.wait_for_api(BOOT_S)
-                save_booted(vm)
+                seen(vm)
+                # Once its start is over.
+                vm.wait_ssh("systemctl is-system-running --wait || systemctl --failed --no-legend >&2", 300)
+                vm.save(saved.ram)
     return saved
-
-
-def save_booted(vm):
-    """Once its start is over."""
-    vm.wait_ssh("systemctl is-system-running --wait || systemctl --failed --no-legend >&2", 120)
-    vm.save(Saved("booted").ram)
 
 
 def rescued():
@@ -117,14 +109,15 @@ def rescued():
     first with DHCP, at the other nobody answers."""
     ram, scratch, iso = CACHE / "rescue.ram", CACHE / "rescue.qcow2", medium()
     machine = {"cdrom": iso, "nics": [MAC, {"mac": "52:54:00:4c:00:02", "dhcp": False}], "memory": 3072, "hotplug": True}
-    if not _made("rescue"):
-        with _making("rescue"), Machine(**machine) as vm:
+    with _making("rescue") as needed:
+        if needed:
             new_disk(scratch, "1G")
-            choose(vm, "Rescue shell")
-            vm.wait_for("rescue shell", BOOT_S)
-            vm.wait_for("# ", 60)
-            assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1=''", 60)[0] == 0
-            vm.save(ram)
+            with Machine(**machine) as vm:
+                choose(vm, "Rescue shell")
+                vm.wait_for("rescue shell", BOOT_S)
+                vm.wait_for("# ", 60)
+                assert vm.run("udevadm settle; stty -echo; bind 'set enable-bracketed-paste off'; PS1=''", 60)[0] == 0
+                vm.save(ram)
     return Machine(**machine, incoming=ram)
 
 

@@ -57,17 +57,6 @@ def test_an_answer_volume_that_cannot_be_read_is_named(rescue, tmp_path, damage)
     assert "answer.toml" in said and ("put the answer file there" if damage == "empty" else "write it again") in said, said
 
 
-def test_both_consoles_say_why_an_answer_is_refused_and_either_may_go_on():
-    """Whichever has tried first; here there is no answer at all."""
-    image = stages.ROOT / "build/image"
-    words = "boot=lodge console=ttyS0,115200 quiet loglevel=4 lodge.mode=install lodge.unattended"
-    with Machine(cdrom=stages.medium(), kernel=image / "vmlinuz", initrd=image / "initrd.img", append=words) as vm:
-        vm.wait_for("nothing was written: there is no answer file", stages.BOOT_S)
-        vm.wait_for("r: try again", 10)
-        vm.send("i\n")
-        vm.wait_shown("Installing Lodge (1 of")
-
-
 def test_a_damaged_medium_is_found_before_it_installs(tmp_path):
     iso = tmp_path / "damaged.iso"
     shutil.copyfile(stages.medium(), iso)

@@ -1,26 +1,14 @@
-"""Two disks as a mirror, by an answer that a server gives, with a static address and a script for the first start: either
-disk starts the host."""
+"""Two disks as a mirror, by an answer that a server gives at the second attempt, with a static address and a script for the first
+start: either disk starts the host."""
 import pytest
 
 import stages
 from host import Host, answer
 from https_folder import https_folder
-from machine import new_disk, overlay
+from machine import Machine, new_disk, overlay
 
 ADDRESS = "10.0.2.77"
 SCRIPT = "#!/bin/sh\necho once >>/var/lib/first-boot-was-here\n"
-
-
-@pytest.fixture
-def server(tmp_path):
-    """https://…/answer.toml; see https_folder."""
-    text = answer(
-        disk_setup__disk_list=["LODGE0", "LODGE1"], disk_setup__mirror=True, network__source="from-answer",
-        network__cidr=f"{ADDRESS}/24", network__gateway="10.0.2.2", network__dns=["10.0.2.3"], first_boot__source="from-answer",
-        first_boot__script=SCRIPT)
-    (tmp_path / "answer.toml").write_text(text)
-    with https_folder(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +17,24 @@ def disks(tmp_path_factory):
     return [new_disk(folder / "one.qcow2"), new_disk(folder / "two.qcow2")]
 
 
-def test_a_mirror_is_installed_by_an_answer_from_a_server(disks, server):
+def test_a_mirror_is_installed_once_the_server_has_the_answer(disks, tmp_path):
     """The medium's menu lets one type this after `e`; here the words come with the kernel."""
-    port, fingerprint, asked = server
+    text = answer(
+        disk_setup__disk_list=["LODGE0", "LODGE1"], disk_setup__mirror=True, network__source="from-answer",
+        network__cidr=f"{ADDRESS}/24", network__gateway="10.0.2.2", network__dns=["10.0.2.3"], first_boot__source="from-answer",
+        first_boot__script=SCRIPT)
     image = stages.ROOT / "build/image"
-    words = ("boot=lodge console=ttyS0,115200 quiet loglevel=4 lodge.mode=install lodge.unattended "
-             f"lodge.answer=https://10.0.2.2:{port}/answer.toml lodge.answer-fingerprint={fingerprint}")
-    stages.install(disks[0], others=disks[1:], cdrom=stages.medium(), kernel=image / "vmlinuz", initrd=image / "initrd.img", append=words)
-    assert asked == ["/answer.toml"]
+    with https_folder(tmp_path) as (port, fingerprint, asked):
+        words = ("boot=lodge console=ttyS0,115200 quiet loglevel=4 lodge.mode=install lodge.unattended "
+                 f"lodge.answer=https://10.0.2.2:{port}/answer.toml lodge.answer-fingerprint={fingerprint}")
+        with Machine(cdrom=stages.medium(), disks=disks, kernel=image / "vmlinuz", initrd=image / "initrd.img", append=words) as vm:
+            vm.wait_for("nothing was written", stages.BOOT_S)
+            vm.wait_for("r: try again", 10)
+            assert "404" in vm.text
+            (tmp_path / "answer.toml").write_text(text)
+            vm.send("r\n")
+            stages.await_installed(vm)
+    assert set(asked) == {"/answer.toml"}
 
 
 @pytest.mark.parametrize("lost", [0, 1])

@@ -50,14 +50,6 @@ def test_what_the_screens_asked_for_is_there_and_starts_by_uefi(disk):
         assert vm.api().get("/nodes").expect(200).json["items"][0]["metadata"]["name"] == "stick"
         vm.wait_shown("stick", "10.0.2.15", "SHA-256", timeout_s=60)
         vm.screenshot(PICTURES / "host.png", still_s=6)
-        log_in(vm, "a root password")
+        vm.shell_by_screen("a root password")
         assert vm.run("test -d /sys/firmware/efi")[0] == 0
         assert vm.run("systemctl is-active ssh")[0] == 0
-
-
-def log_in(vm, password):
-    """A root shell by the host's own screen on the serial port."""
-    vm.wait_shown("Services", "Power off").send("\t\t\r")
-    vm.wait_shown("Only who may change this host").send(password + "\r")
-    vm.wait_shown("leads back to the screen")
-    vm.seen = len(vm.text)

@@ -29,7 +29,8 @@ def console(screens, medium, tmp_path):
 
 
 def test_a_refusal_is_told_where_it_was_asked_for(console):
-    console().wait("there is no answer file", "r: try again")
+    s = console().wait("there is no answer file", "r: try again")
+    s.type("i\n").wait("Installing Lodge (1 of")
 
 
 def test_an_installation_that_failed_is_not_begun_again_by_itself(console):
