@@ -31,6 +31,7 @@ install_lodge() {
 add_files() {
     cp -r --no-preserve=ownership "$here/files/." "$root/"
     install -m 755 "$tree/iso/first-boot/lodge-host" "$root/usr/lib/lodge/lodge-host"
+    install -m 755 "$tree/iso/first-boot/lodge-mirror" "$root/usr/sbin/lodge-mirror"
     find "$build/deb/trixie/programs" -type f -exec install -m 755 -t "$root/usr/lib/lodge" {} +
     ln -s ../lib/lodge/lodge-installer "$root/usr/sbin/lodge-installer"
     mkdir -p "$root/usr/share/keymaps/lodge"

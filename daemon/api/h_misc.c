@@ -305,6 +305,9 @@ int h_metrics(struct request *r, struct err *e)
     add_gauge(&text, "lodge_node_cpu_used_ratio", "Share of all CPUs in use", host.cpu);
     add_gauge(&text, "lodge_node_memory_bytes", "Memory of the host", (double)core->host_memory_bytes);
     add_gauge(&text, "lodge_node_memory_used_bytes", "Memory in use", (double)host.memory_used_bytes);
+    if (host.mirror != MIRROR_NONE)
+        add_gauge(&text, "lodge_node_mirror_whole",
+            "1 while each mirror of the host's disks has both, else 0", host.mirror == MIRROR_WHOLE);
     add_gauge(&text, "lodge_guests", "Guests, running or not", (double)snapshot_count(s, KIND_GUEST));
     add_gauge(&text, "lodge_tasks_running", "Tasks at work or waiting", (double)tasks_running(core->tasks));
     add_gauge(&text, "lodge_registry_revision", "Number of the last committed transaction",

@@ -104,6 +104,8 @@ void host_stat_read(struct host_stat_memory *m, struct host_live *ret)
         .memory_used_bytes = meminfo(text, "MemTotal") - meminfo(text, "MemAvailable"),
         .uptime_s = (uint64_t)info.uptime,
     };
+    _cleanup_free_ char *mdstat = proc_text("/proc/mdstat"); /* not there without an array */
+    ret->mirror = mirror_of(mdstat);
     getloadavg(ret->load, 3);
     uint64_t ms = m->at_ms ? now.at_ms - m->at_ms : 0;
     if (ms) {

@@ -2,6 +2,7 @@
  * per node; read from memory at no cost. Thread-safe; `changed` calls come on the loop's thread. */
 #pragma once
 
+#include "base/mdstat.h"
 #include "core/core.h"
 
 #define POLL_INTERVAL_MS 5000
@@ -27,6 +28,7 @@ struct host_live {
     uint64_t memory_used_bytes, memory_total_bytes;
     uint64_t net_rx, net_tx, disk_read, disk_write; /* bytes per second */
     uint64_t uptime_s;
+    enum mirror mirror; /* of its disks */
 };
 
 struct inventory *inventory_new(struct core *core);

@@ -93,6 +93,31 @@ static int node_put(
     return 0;
 }
 
+static void node_warnings(struct core *core, const struct host_live *host, struct buf *out)
+{
+    static const char *const mirrors[] = {
+        [MIRROR_HALF] =
+            "a mirror of the host's disks has one disk only, the other one failed or is missing: what "
+            "is on it is lost with that disk. `lodge-mirror` in the appliance's shell gives it a new one",
+        [MIRROR_REBUILDS] =
+            "a mirror of the host's disks is being copied to its second disk: until that has ended, "
+            "what is on it is lost with the first one",
+    };
+    _cleanup_free_ char *slow =
+        core->kvm != KVM_NO
+            ? NULL
+            : mem_printf("virtual machines run in software emulation and are slow: %s", core->kvm_reason);
+    const char *texts[] = {slow, mirrors[host->mirror]};
+    size_t n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        if (texts[i]) {
+            buf_str(out, n++ ? "," : ",\"warnings\":[");
+            buf_json(out, texts[i]);
+        }
+    if (n)
+        buf_str(out, "]");
+}
+
 static void node_status(
     struct core *core, struct snapshot *s, const struct doc *d, bool detail, struct buf *out)
 {
@@ -112,16 +137,9 @@ static void node_status(
     buf_printf(out, ",\"disk\":{\"read\":%llu,\"write\":%llu},\"net\":{\"rx\":%llu,\"tx\":%llu}",
         (unsigned long long)host.disk_read, (unsigned long long)host.disk_write,
         (unsigned long long)host.net_rx, (unsigned long long)host.net_tx);
-    if (core->kvm != KVM_UNKNOWN) {
+    if (core->kvm != KVM_UNKNOWN)
         buf_printf(out, ",\"kvm\":%s", core->kvm == KVM_YES ? "true" : "false");
-        if (core->kvm == KVM_NO) {
-            buf_str(out, ",\"warnings\":[");
-            _cleanup_free_ char *text =
-                mem_printf("virtual machines run in software emulation and are slow: %s", core->kvm_reason);
-            buf_json(out, text);
-            buf_str(out, "]");
-        }
-    }
+    node_warnings(core, &host, out);
     buf_printf(out, ",\"tasks\":%zu", tasks_running(core->tasks));
     (void)detail;
 }

@@ -5,6 +5,7 @@
 #include <ifaddrs.h>
 #include <stdbool.h>
 
+#include "base/mdstat.h"
 #include "base/text.h"
 
 /* ---- addresses ---- */
@@ -41,15 +42,10 @@ const char *service_words(const struct service *s, const char *shown);
 
 /* Whether something is mounted there, as /proc/self/mountinfo has it. */
 bool is_mounted(const char *mountinfo, const char *folder);
-/* The worst of what /proc/mdstat says. */
-enum mirror mirror_of(const char *mdstat);
 
 /* ---- the whole ---- */
 
 #define STATUS_WIDTH 70
-
-/* Of the arrays of two that a mirrored installation is made of. */
-enum mirror { MIRROR_NONE, MIRROR_WHOLE, MIRROR_REBUILDS, MIRROR_HALF };
 
 struct status {
     char host[256];

@@ -97,8 +97,8 @@ static void say_storage(const struct status *s, struct buf *out)
 {
     static const char *const mirrors[] = {[MIRROR_NONE] = "",
         [MIRROR_WHOLE] = ", on both disks",
-        [MIRROR_REBUILDS] = ", MIRROR: the other disk is being filled",
-        [MIRROR_HALF] = ", MIRROR: ONE DISK IS MISSING"};
+        [MIRROR_REBUILDS] = ", the other disk is being filled",
+        [MIRROR_HALF] = ", ONE DISK MISSING (lodge-mirror)"};
     char state[80] = "state       unknown";
     if (s->state_used_percent >= 0)
         snprintf(state, sizeof(state), "state       %d%% used%s", s->state_used_percent,

@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "base/mdstat.h"
 #include "base/notify.h"
 #include "base/proc.h"
 #include "base/text.h"
@@ -435,6 +436,23 @@ static void the_manager_is_told_and_its_address_handed_on_to_nobody(void **state
     rmdir(dir);
 }
 
+static void a_mirror_that_lost_a_disk_is_noticed(void **state)
+{
+    (void)state;
+    static const char whole[] =
+        "Personalities : [raid1]\n"
+        "md126 : active raid1 vda5[0] vdb5[1]\n      8376320 blocks super 1.2 [2/2] [UU]\n\n";
+    static const char half[] = "md127 : active raid1 vda3[0]\n      2095104 blocks super 1.2 [2/1] [U_]\n\n";
+    static const char filled[] =
+        "md127 : active raid1 vdb3[2] vda3[0]\n      2095104 blocks super 1.2 [2/1] [U_]\n"
+        "      [==>....]  recovery = 12.6% (264/2095) finish=0.1min speed=264K/sec\n\n";
+    _cleanup_free_ char *worse = mem_printf("%s%sunused devices: <none>\n", whole, half);
+    assert_int_equal(mirror_of(""), MIRROR_NONE);
+    assert_int_equal(mirror_of("Personalities : [raid1]\nunused devices: <none>\n"), MIRROR_NONE);
+    assert_int_equal(mirror_of(whole), MIRROR_WHOLE);
+    assert_int_equal(mirror_of(worse), MIRROR_HALF);
+    assert_int_equal(mirror_of(filled), MIRROR_REBUILDS);
+}
 static void a_manager_that_cannot_be_reached_holds_nothing_up(void **state)
 {
     (void)state;
@@ -463,6 +481,7 @@ int main(void)
         cmocka_unit_test(workers_run_every_job_and_never_more_at_once_than_allowed),
         cmocka_unit_test(the_manager_is_told_and_its_address_handed_on_to_nobody),
         cmocka_unit_test(a_manager_that_cannot_be_reached_holds_nothing_up),
+        cmocka_unit_test(a_mirror_that_lost_a_disk_is_noticed),
         cmocka_unit_test(a_program_gets_its_input_and_gives_its_output_and_code),
         cmocka_unit_test(a_program_that_takes_too_long_or_is_cancelled_is_killed),
         cmocka_unit_test(output_without_end_is_kept_up_to_its_limit),

@@ -158,24 +158,6 @@ static void only_the_very_folder_counts_as_mounted(void **state)
     assert_false(is_mounted("36 35\n", "/"));
 }
 
-static void a_mirror_that_lost_a_disk_is_noticed(void **state)
-{
-    (void)state;
-    static const char whole[] =
-        "Personalities : [raid1]\n"
-        "md126 : active raid1 vda5[0] vdb5[1]\n      8376320 blocks super 1.2 [2/2] [UU]\n\n";
-    static const char half[] = "md127 : active raid1 vda3[0]\n      2095104 blocks super 1.2 [2/1] [U_]\n\n";
-    static const char filled[] =
-        "md127 : active raid1 vdb3[2] vda3[0]\n      2095104 blocks super 1.2 [2/1] [U_]\n"
-        "      [==>....]  recovery = 12.6% (264/2095) finish=0.1min speed=264K/sec\n\n";
-    _cleanup_free_ char *worse = mem_printf("%s%sunused devices: <none>\n", whole, half);
-    assert_int_equal(mirror_of(""), MIRROR_NONE);
-    assert_int_equal(mirror_of("Personalities : [raid1]\nunused devices: <none>\n"), MIRROR_NONE);
-    assert_int_equal(mirror_of(whole), MIRROR_WHOLE);
-    assert_int_equal(mirror_of(worse), MIRROR_HALF);
-    assert_int_equal(mirror_of(filled), MIRROR_REBUILDS);
-}
-
 /* ---- the whole ---- */
 
 static void lines_are_wrapped_at_blanks(void **state)
@@ -263,7 +245,7 @@ static void the_fullest_screen_still_fits(void **state)
     status_text(&s, &out);
     assert_fits(out.data);
     assert_non_null(strstr(out.data, "6661]\n            and 10 more\n"));
-    assert_non_null(strstr(out.data, "NOT MOUNTED, MIRROR: ONE DISK IS MISSING\n"));
+    assert_non_null(strstr(out.data, "NOT MOUNTED, ONE DISK MISSING (lodge-mirror)\n"));
     assert_non_null(strstr(out.data, "100% used: NEARLY FULL"));
     assert_non_null(strstr(out.data, "FAILED, retrying (journalctl -u lodge-gate)"));
 }
@@ -462,7 +444,6 @@ int main(void)
         cmocka_unit_test(only_the_very_folder_counts_as_mounted),
         cmocka_unit_test(lines_are_wrapped_at_blanks),
         cmocka_unit_test(what_is_wrong_with_the_address_is_said_with_what_to_do),
-        cmocka_unit_test(a_mirror_that_lost_a_disk_is_noticed),
         cmocka_unit_test(the_fullest_screen_still_fits),
         cmocka_unit_test(what_was_typed_is_checked_with_a_reason),
         cmocka_unit_test(by_dhcp_only_card_and_vlan_count),
