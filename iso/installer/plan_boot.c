@@ -11,9 +11,10 @@ static const char grub_menu[] =
     "#   lodge_try      a or b: started once instead, after an update; GRUB empties it first, so that a "
     "crash brings the other back\n"
     "#   lodge_options  more words for the kernel's command line\n"
-    "serial --unit=0 --speed=115200\n"
-    "terminal_input console serial\n"
-    "terminal_output console serial\n"
+    "if serial --unit=0 --speed=115200; then\n"
+    "    terminal_input console serial\n"
+    "    terminal_output console serial\n"
+    "fi\n"
     "\n"
     "set lodge_slot=a\n"
     "set lodge_try=\n"
@@ -105,6 +106,27 @@ static const char *esp_serial(struct planning *p, size_t disk)
     return plan_text(p, "%08lx", strtoul(p->in->installation_id, NULL, 16) ^ disk);
 }
 
+/* Some firmware of the BIOS kind takes nothing from a disk whose table has no active entry; UEFI wants none.
+ * sgdisk keeps it. */
+static void mark_active(struct planning *p, const char *disk)
+{
+    const char *flag = plan_text(p, "%s/active", p->in->work_dir);
+    plan_write(p, flag, "\x80", 1, 0600);
+    plan_run(p, NULL, "dd", plan_text(p, "if=%s", flag), plan_text(p, "of=%s", disk), "bs=1", "count=1",
+        "seek=446", "conv=notrunc,fsync", "status=none");
+}
+
+/* Beside \EFI\BOOT, which firmware takes where it knows of nothing else: a name of its own, first in its
+ * order. */
+static void tell_firmware(struct planning *p, size_t i)
+{
+    static const char *const ids[] = {"--bootloader-id=lodge", "--bootloader-id=lodge2"};
+    const char *esp = plan_esp_dir(p, i);
+    plan_run(p, NULL, "grub-install", "--target=x86_64-efi", plan_text(p, "--efi-directory=%s", esp),
+        plan_text(p, "--boot-directory=%s", esp), ids[i])
+        ->optional = true;
+}
+
 /* With lodge.mirror a single partition is half of a mirror, and not to be mounted. Owned. */
 static char *boot_menu(const struct plan_input *in)
 {
@@ -134,12 +156,16 @@ static void boot_disk(struct planning *p, size_t i)
     plan_run(p, NULL, "grub-install", "--target=i386-pc", plan_text(p, "--boot-directory=%s", esp),
         "--modules=part_gpt fat", disk)
         ->weight = 5;
+    if (!p->in->efi)
+        mark_active(p, disk);
 }
 
 void plan_boot(struct planning *p)
 {
     for (size_t i = 0; i < p->in->target->n_disks; i++)
         boot_disk(p, i);
+    for (size_t i = p->in->target->n_disks; p->in->efi && i-- > 0;)
+        tell_firmware(p, i);
     /* What is left to do is to close the file systems and to mark the whole as complete. */
     const char *kept = below(p, plan_state_dir(p), "log/lodge-installer.log");
     plan_run(p, NULL, "install", "-D", "-m", "600", p->in->log_path, kept)->optional = true;

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 
-from machine import Machine, TimedOut
+from machine import PATIENCE, Machine, TimedOut
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
@@ -70,7 +70,7 @@ class Host(Machine):
         done = subprocess.run(
             ["ssh", "-i", ssh_key(), "-p", str(self.ports[22]), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
              "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=20", "-o", "BatchMode=yes", "root@127.0.0.1", command],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s)
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s * PATIENCE)
         if check:
             assert done.returncode == 0, f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}"
             return done.stdout
@@ -91,7 +91,7 @@ class Host(Machine):
         while not self.answers():
             if self.process.poll() is not None:
                 raise AssertionError(f"QEMU has ended\n{self.tail()}")
-            if self.elapsed() > timeout_s:
+            if self.elapsed() > timeout_s * PATIENCE:
                 raise TimedOut(f"the API does not answer after {timeout_s} s\n{self.tail()}")
             self._read(0.1)
         return self.elapsed()
@@ -127,7 +127,7 @@ class Host(Machine):
 
     def wait_ssh(self, command, timeout_s=60):
         """Until a command in the host succeeds; what it says."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * PATIENCE
         while True:
             done = self.ssh(command, check=False)
             if done.returncode == 0:

@@ -18,6 +18,7 @@ import time
 
 import pyte
 
+PATIENCE = 4  # every time limit is that of a quick machine, and only there for what hangs
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
@@ -49,7 +50,7 @@ def free_port():
 
 class Machine:
     """disks: paths, or dicts {path, format, serial, interface}; nics: MACs, or dicts {mac, dhcp: False} for a card at which
-    nobody answers. One processor: with two, QEMU 7.2 now and then resets a machine in which a guest runs under KVM, or lets a kernel
+    nobody answers; uefi: True, or a file that keeps the firmware's variables. One processor: with two, QEMU 7.2 now and then resets a machine in which a guest runs under KVM, or lets a kernel
     stumble over code that it is just patching (int3). `forward`: ports of the card number `outside` that are reached from here, each at self.ports[port]."""
 
     def __init__(self, *, cdrom=None, usb=None, disks=(), nics=("52:54:00:4c:00:01",), uefi=False, memory=2048, cpus=1,
@@ -84,7 +85,7 @@ class Machine:
                    "-serial", "chardev:s0", "-qmp", f"unix:{self.qmp_path},server=on,wait=off",
                    "-device", "virtio-rng-pci", "-device", "virtio-scsi-pci,id=scsi"]
         if uefi:
-            variables = f"{self.dir}/vars.qcow2"
+            variables = f"{self.dir}/vars.qcow2" if uefi is True else uefi
             os.makedirs(self.dir, 0o700, exist_ok=True)
             if not os.path.exists(variables):
                 subprocess.run(["qemu-img", "convert", "-q", "-O", "qcow2", OVMF_VARS, variables], check=True)
@@ -208,7 +209,7 @@ class Machine:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def wait_end(self, timeout_s):
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * PATIENCE
         while self.process.poll() is None:
             if time.monotonic() > deadline:
                 raise TimedOut(f"the machine still runs after {timeout_s} s\n{self.tail()}")
@@ -234,7 +235,7 @@ class Machine:
 
     def wait_for(self, pattern, timeout_s, *, fail=None):
         """Waits until the serial port says what matches, after what was waited for before; the match."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * PATIENCE
         while True:
             found = re.compile(pattern).search(self.text, self.seen)
             if found:
@@ -254,7 +255,7 @@ class Machine:
 
     def wait_shown(self, *words, timeout_s=60):
         """Until all of these are on the terminal's screen at once."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s * PATIENCE
         while not all(word in self.shown() for word in words):
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise TimedOut(f"{words} did not come; the terminal shows:\n{self.shown()}")
@@ -275,7 +276,7 @@ class Machine:
 
     def screenshot(self, path, still_s=2, timeout_s=60):
         """What the monitor shows, as a PNG: once there is something to see that stays as it is."""
-        raw, last, deadline = f"{self.dir}/screen.ppm", None, time.monotonic() + timeout_s
+        raw, last, deadline = f"{self.dir}/screen.ppm", None, time.monotonic() + timeout_s * PATIENCE
         while True:
             self.command_qmp("screendump", filename=raw)
             with open(raw, "rb") as file:

@@ -13,10 +13,10 @@ import subprocess
 import time
 
 from host import CACHE, MAC, ROOT, Host, answer, ssh_key
-from machine import Machine, new_disk, overlay
+from machine import PATIENCE, Machine, new_disk, overlay
 
 BUILD_ISO = ROOT / "iso/build.sh"
-BOOT_S, INSTALL_S = 600, 900  # a machine that hangs; what is slow is for the figures to say
+BOOT_S, INSTALL_S = 240, 420
 
 
 def medium(answer_text=None):
@@ -129,7 +129,7 @@ def chosen(vm):
 
 def choose(vm, entry):
     """An entry of the medium's boot menu, by the serial port: keys that come while it is being drawn are lost."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 120 * PATIENCE
     while not chosen(vm).startswith(entry):
         assert time.monotonic() < deadline, vm.shown()
         before = chosen(vm)

@@ -5,14 +5,14 @@ import pytest
 
 from host import Host
 import stages
-from machine import TimedOut
+from machine import PATIENCE, TimedOut
 
 CONTAINER = {"type": "container", "memory": "128MiB", "disks": [{"name": "root", "image": "tiny-container"}], "nics": [{"name": "eth0"}]}
 VM = {"type": "vm", "memory": "256MiB", "disks": [{"name": "root", "image": "tiny-vm"}], "nics": [{"name": "eth0"}]}
 
 
 def wait(what, condition, timeout_s):
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise TimedOut(f"{what} did not come within {timeout_s} s")
@@ -28,7 +28,7 @@ def running(api, name):
 def created(host, name, spec):
     """A guest, made and started."""
     api = host.api()
-    task = api.finished(api.put(f"/guests/{name}?start=true", {"spec": spec}), 240)
+    task = api.finished(api.put(f"/guests/{name}?start=true", {"spec": spec}), 240 * PATIENCE)
     assert task["status"]["state"] == "succeeded", task["status"]
 
 
@@ -41,10 +41,10 @@ def beat(host, name):
 def answers_under_kvm(host, name, figure):
     """In the emulator a guest under KVM hangs now and then: that one is reset, once, and it is told."""
     try:
-        return wait(f"a beat of {name}", lambda: beat(host, name), 200)
+        return wait(f"a beat of {name}", lambda: beat(host, name), 100)
     except TimedOut:
         figure(f"{name} hung in the emulator", "reset", "never on a real machine", True)
-        host.api().finished(host.api().post(f"/guests/{name}/actions/reset"), 60)
+        host.api().finished(host.api().post(f"/guests/{name}/actions/reset"), 60 * PATIENCE)
         return wait(f"a beat of {name} after its reset", lambda: beat(host, name), 240)
 
 

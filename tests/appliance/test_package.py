@@ -50,7 +50,7 @@ def ok(vm, command, timeout_s=120):
 
 def test_apt_installs_it_and_lodge_answers(debian):
     ok(debian, f"{DEB} install /root/lodge.deb", 300)
-    ok(debian, "for i in $(seq 60); do curl -sk -o /dev/null https://127.0.0.1:8443/api/v1/session && break; sleep 1; done; lodge --version", 90)
+    ok(debian, "for i in $(seq 300); do curl -sk -o /dev/null https://127.0.0.1:8443/api/v1/session && break; sleep 1; done; lodge --version", 90)
     assert "active\nactive" in ok(debian, "systemctl is-active lodged lodge-gate").replace("\r", "")
     ok(debian, "test -s /usr/share/bash-completion/completions/lodge; lodge guest list")
 
@@ -67,7 +67,7 @@ def test_an_upgrade_touches_no_guest(debian):
     ok(debian, "lodge guest create c1 --type container --memory 128MiB --disk name=root,image=tiny-container --start --wait", 180)
     before = ok(debian, MONITORS)
     ok(debian, f"{DEB} install --reinstall /root/lodge.deb", 300)
-    ok(debian, "for i in $(seq 60); do lodge guest show c1 && break; sleep 1; done", 90)
+    ok(debian, "for i in $(seq 300); do lodge guest show c1 && break; sleep 1; done", 90)
     assert ok(debian, MONITORS) == before
 
 

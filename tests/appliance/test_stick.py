@@ -10,6 +10,12 @@ PICTURES = CACHE / "pictures"
 
 
 @pytest.fixture(scope="module")
+def firmware(tmp_path_factory):
+    """What the machine's firmware remembers, from one start to the next."""
+    return str(tmp_path_factory.mktemp("firmware") / "variables.qcow2")
+
+
+@pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     return new_disk(tmp_path_factory.mktemp("stick") / "disk.qcow2")
 
@@ -31,9 +37,9 @@ def answer_the_screens(vm):
     vm.send(F12)
 
 
-def test_a_stick_installs_by_uefi_with_somebody_at_the_serial_port(disk):
+def test_a_stick_installs_by_uefi_with_somebody_at_the_serial_port(disk, firmware):
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with Host([disk], usb=stages.medium(), uefi=True) as vm:
+    with Host([disk], usb=stages.medium(), uefi=firmware) as vm:
         vm.wait_shown("*Install Lodge", "Start from the first disk", timeout_s=90)
         vm.send("\x1b[A")  # the first stays chosen, and the countdown ends
         vm.screenshot(PICTURES / "boot-menu.png")
@@ -44,12 +50,13 @@ def test_a_stick_installs_by_uefi_with_somebody_at_the_serial_port(disk):
         vm.wait_for("Restarting system|reboot: ", 90)
 
 
-def test_what_the_screens_asked_for_is_there_and_starts_by_uefi(disk):
-    with Host([disk], uefi=True) as vm:
+def test_what_the_screens_asked_for_is_there_and_starts_by_uefi(disk, firmware):
+    with Host([disk], uefi=firmware) as vm:
         vm.wait_for_api(stages.BOOT_S)
         assert vm.api().get("/nodes").expect(200).json["items"][0]["metadata"]["name"] == "stick"
         vm.wait_shown("stick", "10.0.2.15", "SHA-256", timeout_s=60)
         vm.screenshot(PICTURES / "host.png", still_s=6)
         vm.shell_by_screen("a root password")
-        assert vm.run("test -d /sys/firmware/efi")[0] == 0
+        status, said = vm.run(r"cat /sys/firmware/efi/efivars/Boot0* | tr -d '\0' | grep -aoc 'EFI.lodge.grubx64'")
+        assert status == 0 and said.strip() == "1", said
         assert vm.run("systemctl is-active ssh")[0] == 0

@@ -10,10 +10,11 @@ from conftest import ROOT
 SCRIPT = ROOT / "image-builder/initramfs/scripts/lodge"
 OWN, OTHER = "1a2b3c4d", "00c0ffee"
 
-# What the initial file system has beside the script. `sleep` counts instead: nothing appears later here.
+# What the initial file system has beside the script. `sleep` counts instead; with LATE an array appears at that count.
 AROUND = """
 panic() { echo "panic: $1"; exit 1; }
-sleep() { :; }
+naps=0
+sleep() { naps=$((naps + 1)); if [ "$naps" = "${LATE:-}" ]; then mv "$LODGE_BOOT_ROOT/later" "$LODGE_BOOT_ROOT/sys/block/md127"; fi; }
 mdadm() { ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi; }
 lvm() { if [ -n "${NO_VOLUME:-}" ]; then return 5; fi; ran lvm "$@"; }
 mount() { ran mount "$@"; }
@@ -105,6 +106,13 @@ def test_of_incomplete_mirrors_only_this_installations_are_started(machine):
     machine.half("md126", "sdb5", OTHER, "state")
     machine.half("md127", "sda5", OWN, "state")
     assert machine.find("state", f"lodge.id={OWN} lodge.mirror") == (f"/dev/md/lodge-{OWN}-state", 0)
+    assert machine.ran() == ["--run /dev/md127"]
+
+
+def test_a_disk_that_spins_up_late_is_waited_for_and_then_started_alone(machine, tmp_path):
+    machine.half("md127", "sda5", OWN, "state")
+    (tmp_path / "sys/block/md127").rename(tmp_path / "later")
+    assert machine.find("state", f"lodge.id={OWN} lodge.mirror", LATE="200") == (f"/dev/md/lodge-{OWN}-state", 0)
     assert machine.ran() == ["--run /dev/md127"]
 
 

@@ -22,12 +22,21 @@ struct planned {
     char *text;
 };
 
+static void plan_it(struct planned *p)
+{
+    struct buf out = {0};
+    struct err e;
+    free(p->text);
+    plan_free(&p->plan);
+    assert_int_equal(plan_make(&p->input, &p->plan, &e), 0);
+    plan_print(&p->plan, &out);
+    p->text = buf_take(&out);
+}
+
 static void plan_for(struct planned *p, const char *rest)
 {
     _cleanup_complaints_ struct complaints c = {0};
     _cleanup_free_ char *text = mem_printf(HEAD "%s", rest);
-    struct buf out = {0};
-    struct err e;
     *p = (struct planned){.inventory = machine()};
     assert_int_equal(answer_read(text, strlen(text), &p->arena, &p->answer, &c), 0);
     assert_int_equal(choose_target(&p->answer, p->inventory, &p->target, &c), 0);
@@ -35,10 +44,8 @@ static void plan_for(struct planned *p, const char *rest)
         p->medium.files[i].size_bytes = 1000;
     p->input = (struct plan_input){&p->answer, p->inventory, &p->target, &p->medium, "$y$root", "$y$admin",
         NULL, "0123456789abcdef0123456789abcdef", TEST_ID, p->seed, "2026-11-26T00:00:00.000Z", "0.1.0",
-        "/run/x.log", "/run/x"};
-    assert_int_equal(plan_make(&p->input, &p->plan, &e), 0);
-    plan_print(&p->plan, &out);
-    p->text = buf_take(&out);
+        "/run/x.log", "/run/x", false};
+    plan_it(p);
 }
 
 static void plan_end(struct planned *p)
@@ -90,6 +97,25 @@ static void a_mirror_starts_from_either_disk(void **state)
     assert_non_null(strstr(p.text, "--efi-directory=/run/x/esp1"));
     assert_non_null(strstr(p.text, "to /dev/md/lodge-" TEST_ID "-a, read back"));
     assert_non_null(strstr(p.text, "at the end: mdadm --stop /dev/md/lodge-" TEST_ID "-lvm"));
+    plan_end(&p);
+}
+
+/* Where the medium was started by UEFI, the firmware learns of each disk, the first one last: it is then the
+ * first in its order. */
+static void firmware_learns_of_the_disks(void **state)
+{
+    (void)state;
+    struct planned p;
+    plan_for(&p, "[disk-setup]\nmirror=true\ndisk-list=['B','C']");
+    assert_null(strstr(p.text, "--bootloader-id"));
+    assert_non_null(strstr(p.text, "of=/dev/sdb bs=1 count=1 seek=446"));
+    assert_non_null(strstr(p.text, "of=/dev/sdc bs=1 count=1 seek=446"));
+    p.input.efi = true;
+    plan_it(&p);
+    assert_null(strstr(p.text, "seek=446"));
+    const char *second = strstr(p.text, "esp1 --bootloader-id=lodge2");
+    assert_non_null(second);
+    assert_non_null(strstr(second, "esp0 --bootloader-id=lodge\n"));
     plan_end(&p);
 }
 
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_plan_touches_no_disk_but_the_chosen_one),
         cmocka_unit_test(the_mark_of_a_complete_installation_is_written_last),
         cmocka_unit_test(a_mirror_starts_from_either_disk),
+        cmocka_unit_test(firmware_learns_of_the_disks),
         cmocka_unit_test(every_name_that_others_could_have_carries_the_installations_id),
         cmocka_unit_test(grub_tells_the_kernel_whose_disks_it_starts_from),
         cmocka_unit_test(secrets_are_not_in_a_printed_plan),
