@@ -64,7 +64,6 @@ struct plan_input {
     const char *image_version;
     const char *log_path; /* of the installation, for the new system */
     const char *work_dir; /* where file systems are mounted meanwhile: /run/lodge-installer */
-    bool efi;             /* the machine was started by UEFI */
 };
 #define PLAN_SEED_BYTES 512
 

@@ -159,7 +159,7 @@ static void boot_disk(struct planning *p, size_t i)
     plan_run(p, NULL, "grub-install", "--target=i386-pc", plan_text(p, "--boot-directory=%s", esp),
         "--modules=part_gpt fat", disk)
         ->weight = 5;
-    if (!p->in->efi)
+    if (!p->in->inventory->efi)
         mark_active(p, disk);
 }
 
@@ -167,7 +167,7 @@ void plan_boot(struct planning *p)
 {
     for (size_t i = 0; i < p->in->target->n_disks; i++)
         boot_disk(p, i);
-    for (size_t i = p->in->target->n_disks; p->in->efi && i-- > 0;)
+    for (size_t i = p->in->target->n_disks; p->in->inventory->efi && i-- > 0;)
         tell_firmware(p, i);
     /* What is left to do is to close the file systems and to mark the whole as complete. */
     const char *kept = below(p, plan_state_dir(p), "log/lodge-installer.log");

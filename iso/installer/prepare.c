@@ -82,8 +82,7 @@ int prepare_plan(const struct prepare *in, struct prepared *ret, struct err *e)
         .now = ret->now,
         .image_version = LODGE_VERSION,
         .log_path = APPLY_LOG,
-        .work_dir = WORK_DIR,
-        .efi = access("/sys/firmware/efi", F_OK) == 0};
+        .work_dir = WORK_DIR};
     return plan_make(&ret->input, &ret->plan, e);
 }
 

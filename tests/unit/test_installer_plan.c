@@ -44,7 +44,7 @@ static void plan_for(struct planned *p, const char *rest)
         p->medium.files[i].size_bytes = 1000;
     p->input = (struct plan_input){&p->answer, p->inventory, &p->target, &p->medium, "$y$root", "$y$admin",
         NULL, "0123456789abcdef0123456789abcdef", TEST_ID, p->seed, "2026-11-26T00:00:00.000Z", "0.1.0",
-        "/run/x.log", "/run/x", false};
+        "/run/x.log", "/run/x"};
     plan_it(p);
 }
 
@@ -110,7 +110,7 @@ static void firmware_learns_of_the_disks(void **state)
     assert_null(strstr(p.text, "--bootloader-id"));
     assert_non_null(strstr(p.text, "of=/dev/sdb bs=1 count=1 seek=446"));
     assert_non_null(strstr(p.text, "of=/dev/sdc bs=1 count=1 seek=446"));
-    p.input.efi = true;
+    p.inventory->efi = true;
     plan_it(&p);
     assert_null(strstr(p.text, "seek=446"));
     const char *second = strstr(p.text, "esp1 --bootloader-id=lodge2");
