@@ -117,6 +117,12 @@ static void note_mounts(struct inventory *i, struct disk *d, const json_t *node)
     }
 }
 
+/* By its path: what lsblk takes for the type is the level, and an array that lacks members has none yet. */
+static bool is_array(const char *path)
+{
+    return text_starts(path, "/dev/md");
+}
+
 /* What stands on a disk or partition, and what stands on that: arrays, volumes, encrypted devices. */
 static void walk(
     struct inventory *i, struct disk *d, const json_t *node, const json_t *pvs, struct contents *c)
@@ -130,7 +136,7 @@ static void walk(
         if (streq(type, "part")) {
             c->parts++;
             add_name(i, &d->parts, path);
-        } else if (text_starts(type, "raid") || streq(type, "linear")) {
+        } else if (is_array(path)) {
             add_name(i, &d->arrays, path);
         } else if (streq(type, "lvm")) {
             _cleanup_free_ char *group = group_in_name(json_get_str(child, "name", ""));

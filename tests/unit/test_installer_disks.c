@@ -46,6 +46,9 @@ static const char lsblk[] =
     "\"fstype\":\"linux_raid_member\",\"label\":\"lodge-00c0ffee-state\"}]},"
     "{\"name\":\"sdk\",\"path\":\"/dev/sdk\",\"size\":64000000000,\"type\":\"disk\",\"children\":["
     "{\"name\":\"sdk1\",\"path\":\"/dev/sdk1\",\"type\":\"part\",\"partlabel\":\"lodge-things-bios\"}]},"
+    "{\"name\":\"sdl\",\"path\":\"/dev/sdl\",\"size\":64000000000,\"type\":\"disk\",\"fstype\":"
+    "\"linux_raid_member\",\"children\":["
+    "{\"name\":\"md125\",\"path\":\"/dev/md125\",\"type\":\"md\"}]},"
     "{\"name\":\"sdf\",\"path\":\"/dev/"
     "sdf\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"iso9660\",\"label\":\"LODGE\"},"
     "{\"name\":\"sdg\",\"path\":\"/dev/"
@@ -70,6 +73,7 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
         {"/dev/sdi", "Lodge installation 00c0ffee, host db", DISK_LODGE}, /* half of a mirror */
         {"/dev/sdj", "Lodge installation 00c0ffee", DISK_LODGE},          /* a half that did not start */
         {"/dev/sdk", "1 partition", DISK_DATA},
+        {"/dev/sdl", "part of a RAID array", DISK_DATA},
         {"/dev/sdf", "iso9660 file system LODGE", DISK_DATA},
         {"/dev/sdg", "ext4 file system backup", DISK_DATA},
     };
@@ -89,7 +93,8 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
     assert_string_equal(i->disks[1].mounted, "/srv");
     assert_string_equal(i->disks[1].groups.items[0], "my-vg");
     assert_string_equal(i->disks[4].arrays.items[0], "/dev/md127");
-    assert_true(i->disks[8].medium);
+    assert_string_equal(i->disks[8].arrays.items[0], "/dev/md125"); /* inactive: without its other half */
+    assert_true(i->disks[9].medium);
     inventory_free(i);
 }
 
