@@ -35,6 +35,8 @@ static char *disks_listed(const struct inventory *i)
     for (size_t k = 0; k < i->n_disks; k++)
         buf_printf(&b, "%s %s, %s, %s", k ? ";" : "", disk_title(&i->disks[k], title),
             text_size_str(i->disks[k].size_bytes, size), i->disks[k].holds);
+    if (i->disks_left_out)
+        buf_printf(&b, "; and %zu more, which are too many to be looked at", i->disks_left_out);
     return buf_take(&b);
 }
 
@@ -204,6 +206,10 @@ static void check_storage(const struct choosing *k, const struct target *t)
 
 static void choose_disks(const struct choosing *k, struct target *t)
 {
+    if (k->i->disks_left_out)
+        complain_softly(k->c, disk_line(k->a), disk_key(k->a), NULL,
+            "the machine has %zu disks; only the first %d were looked at",
+            k->i->n_disks + k->i->disks_left_out, DISKS_MAX);
     if (k->a->disk.disks.n)
         choose_listed(k, t);
     else

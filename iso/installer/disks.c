@@ -17,7 +17,7 @@ static void add_name(struct inventory *i, struct name_list *list, const char *na
     for (size_t k = 0; k < list->n; k++)
         if (streq(list->items[k], name))
             return;
-    if (*name && list->n < INVENTORY_MAX)
+    if (*name && list->n < NAMES_MAX)
         list->items[list->n++] = arena_strdup(&i->arena, name);
 }
 
@@ -231,6 +231,8 @@ void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t 
     size_t k;
     json_t *node;
     json_array_foreach (json_get_arr(lsblk, "blockdevices"), k, node)
-        if (is_disk(node) && i->n_disks < INVENTORY_MAX)
+        if (is_disk(node) && i->n_disks < DISKS_MAX)
             add_disk(i, node, pvs);
+        else if (is_disk(node))
+            i->disks_left_out++;
 }

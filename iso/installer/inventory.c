@@ -83,7 +83,8 @@ char *inventory_text(const struct inventory *i)
         json_array_append_new(nics,
             json_pack("{s:s, s:s, s:s, s:b, s:I}", "name", i->nics[k].name, "mac", i->nics[k].mac, "driver",
                 i->nics[k].driver, "link", i->nics[k].link, "speed", (json_int_t)i->nics[k].speed_mbit));
-    _cleanup_json_ json_t *whole = json_pack("{s:b, s:o, s:o}", "efi", i->efi, "disks", disks, "nics", nics);
+    _cleanup_json_ json_t *whole = json_pack("{s:b, s:I, s:o, s:o}", "efi", i->efi, "disks_left_out",
+        (json_int_t)i->disks_left_out, "disks", disks, "nics", nics);
     char *text = json_dumps(whole, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     return text ? text : mem_strdup("{}");
 }
@@ -98,7 +99,7 @@ static void load_names(struct inventory *i, const json_t *object, const char *ke
     size_t k;
     json_t *item;
     json_array_foreach (json_get_arr(object, key), k, item)
-        if (json_is_string(item) && list->n < INVENTORY_MAX)
+        if (json_is_string(item) && list->n < NAMES_MAX)
             list->items[list->n++] = arena_strdup(&i->arena, json_string_value(item));
 }
 
@@ -141,11 +142,14 @@ int inventory_load(const char *path, struct inventory *ret, struct err *e)
     if (fs_read(AT_FDCWD, path, FILE_MAX, &text, &len, e) < 0 || json_parse(text, len, path, &whole, e) < 0)
         return -1;
     ret->efi = json_get_bool(whole, "efi", false);
+    ret->disks_left_out = (size_t)json_get_int(whole, "disks_left_out", 0);
     json_array_foreach (json_get_arr(whole, "disks"), k, item)
-        if (ret->n_disks < INVENTORY_MAX && load_disk(ret, item, e) < 0)
+        if (ret->n_disks == DISKS_MAX)
+            ret->disks_left_out++;
+        else if (load_disk(ret, item, e) < 0)
             return err_prefix(e, "%s", path);
     json_array_foreach (json_get_arr(whole, "nics"), k, item)
-        if (ret->n_nics < INVENTORY_MAX)
+        if (ret->n_nics < NICS_MAX)
             ret->nics[ret->n_nics++] = (struct nic){.name = kept(ret, item, "name"),
                 .mac = kept(ret, item, "mac"),
                 .driver = kept(ret, item, "driver"),

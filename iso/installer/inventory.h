@@ -7,7 +7,10 @@
 #include "base/arena.h"
 #include "base/json.h"
 
-#define INVENTORY_MAX 64
+/* Shelves with a controller show some dozens of disks each. */
+#define DISKS_MAX 256
+#define NICS_MAX  64
+#define NAMES_MAX 64 /* partitions, groups, arrays of one disk */
 /* Hexadecimal digits that tell one installation of Lodge from another: a FAT serial number has as many, and
  * "lodge-1a2b3c4d-state" fits the 36 characters of a partition's name and the 32 of an array's. */
 #define INSTALLATION_ID_LEN 8
@@ -20,7 +23,7 @@ enum disk_state {
 };
 
 struct name_list {
-    const char *items[INVENTORY_MAX];
+    const char *items[NAMES_MAX];
     size_t n;
 };
 
@@ -46,9 +49,10 @@ struct nic {
 
 struct inventory {
     struct arena arena;
-    struct disk disks[INVENTORY_MAX];
+    struct disk disks[DISKS_MAX];
     size_t n_disks;
-    struct nic nics[INVENTORY_MAX];
+    size_t disks_left_out; /* for which there was no room */
+    struct nic nics[NICS_MAX];
     size_t n_nics;
     bool efi; /* the running system was started by UEFI */
 };

@@ -47,7 +47,7 @@ static struct nic *nic_slot(struct inventory *i, size_t known, const char *name,
     for (size_t k = 0; k < i->n_nics; k++)
         if (streq(i->nics[k].name, name) && streq(i->nics[k].mac, mac))
             return &i->nics[k];
-    if (i->n_nics == INVENTORY_MAX)
+    if (i->n_nics == NICS_MAX)
         return NULL;
     size_t at = i->n_nics++;
     for (; at > known && strverscmp(name, i->nics[at - 1].name) < 0; at--)

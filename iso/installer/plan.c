@@ -5,7 +5,7 @@
 #include "iso/installer/plan_inner.h"
 
 /* All that can be active on two disks and is released first, and the steps of every installation. */
-#define STEPS_MAX (2 * 3 * INVENTORY_MAX + 128)
+#define STEPS_MAX (2 * 3 * NAMES_MAX + 128)
 
 static const struct {
     const char *name, *title;

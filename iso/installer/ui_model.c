@@ -39,6 +39,11 @@ static bool disk_free(const struct inventory *i, size_t index, char *why)
 {
     char title[128];
     const char *obstacle = index < i->n_disks ? disk_obstacle(&i->disks[index]) : NULL;
+    if (index >= i->n_disks && i->n_disks) {
+        snprintf(
+            why, 512, "That is a count of disks, not a disk: unplug some of them if you mean one of those.");
+        return false;
+    }
     if (index >= i->n_disks) {
         snprintf(why, 512,
             "No disk is seen. Switch the machine off, check the cables, and whether its firmware shows the "

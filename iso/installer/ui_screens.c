@@ -98,6 +98,10 @@ static newtComponent disk_list(struct page *p, const struct inventory *i, size_t
     }
     if (!i->n_disks)
         newtListboxAppendEntry(list, "(no disk found)", number(0));
+    if (i->disks_left_out) {
+        snprintf(line, sizeof(line), "(and %zu more, too many to be looked at)", i->disks_left_out);
+        newtListboxAppendEntry(list, line, number(i->n_disks));
+    }
     newtListboxSetCurrentByKey(list, number(current));
     return list;
 }

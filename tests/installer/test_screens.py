@@ -118,3 +118,10 @@ def test_a_machine_without_any_disk_says_so(start):
     s = start()
     to_disk(s)
     s.wait("no disk found").next().wait("No disk is seen")
+
+
+def test_disks_that_are_too_many_are_counted_and_none_of_them_is_taken(start):
+    s = start(*(disk(f"/dev/sd{i}", f"S{i}") for i in range(258)))
+    to_disk(s)
+    s.wait("sd0").type("\x1b[4~").wait("(and 2 more, too many to be looked at)").next()
+    s.wait("Not yet", "a count of disks")

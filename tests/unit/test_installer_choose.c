@@ -119,6 +119,31 @@ static void a_disk_over_two_paths_is_no_mirror(void **state)
     free(i);
 }
 
+static void disks_that_are_too_many_to_be_looked_at_are_counted(void **state)
+{
+    (void)state;
+    struct inventory *i = machine();
+    struct target t = {0};
+    _cleanup_json_ json_t *nodes = json_array();
+    for (int k = 0; k < DISKS_MAX; k++)
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:s, s:I}", "name", "sdz", "path", "/dev/sdz",
+                                         "type", "disk", "size", (json_int_t)(500 * GB)));
+    _cleanup_json_ json_t *lsblk = json_pack("{s:O}", "blockdevices", nodes);
+    size_t before = i->n_disks;
+    inventory_add_disks(i, lsblk, NULL);
+    assert_true(i->n_disks > 200); /* some shelves full */
+    assert_int_equal(i->n_disks, DISKS_MAX);
+    assert_int_equal(i->disks_left_out, before);
+    _cleanup_free_ char *out = choose(i, "[disk-setup]\ndisk-list=['B']", &t);
+    assert_non_null(
+        strstr(out, "warning: [disk-setup] disk-list: the machine has 263 disks; only the first 256"));
+    assert_string_equal(chosen(&t, 0), "/dev/sdb");
+    _cleanup_free_ char *refused = choose(i, "[disk-setup]\ndisk-list=['Z']", &t);
+    assert_non_null(strstr(refused, "; and 7 more, which are too many to be looked at"));
+    inventory_free(i);
+    free(i);
+}
+
 static void a_machine_without_a_card_is_refused(void **state)
 {
     (void)state;
@@ -139,6 +164,7 @@ int main(void)
         cmocka_unit_test(the_disk_that_an_answer_means_is_found),
         cmocka_unit_test(what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason),
         cmocka_unit_test(a_disk_over_two_paths_is_no_mirror),
+        cmocka_unit_test(disks_that_are_too_many_to_be_looked_at_are_counted),
         cmocka_unit_test(a_machine_without_a_card_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,7 @@ static void what_was_active_on_a_disk_is_released_first(void **state)
 
 static void fill_names(struct name_list *list)
 {
-    while (list->n < INVENTORY_MAX)
+    while (list->n < NAMES_MAX)
         list->items[list->n++] = "name";
 }
 
@@ -217,7 +217,7 @@ static void disks_full_of_partitions_and_groups_have_a_plan(void **state)
     struct plan again;
     struct err e;
     assert_int_equal(plan_make(&p.input, &again, &e), 0);
-    assert_int_equal(again.n, p.plan.n + 2 * 3 * INVENTORY_MAX);
+    assert_int_equal(again.n, p.plan.n + 2 * 3 * NAMES_MAX);
     plan_free(&again);
     plan_end(&p);
 }
