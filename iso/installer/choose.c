@@ -13,6 +13,8 @@ struct choosing {
 
 /* ---- disks ---- */
 
+static const char obstacle_in_use[] = "something of it is in use";
+
 const char *disk_obstacle(const struct disk *d)
 {
     if (d->medium)
@@ -21,8 +23,10 @@ const char *disk_obstacle(const struct disk *d)
         return "it is write-protected";
     if (d->size_bytes < DISK_MIN_BYTES)
         return "it is too small: Lodge needs at least 16 GB";
+    if (d->unreadable)
+        return d->holds;
     if (d->mounted)
-        return "something of it is in use";
+        return obstacle_in_use;
     return NULL;
 }
 
@@ -143,7 +147,7 @@ static void check_disk(const struct choosing *k, const struct disk *d)
     char title[128], size[TEXT_SIZE_MAX];
     const char *obstacle = disk_obstacle(d);
     disk_title(d, title);
-    if (obstacle && d->mounted && !d->medium && !d->read_only && d->size_bytes >= DISK_MIN_BYTES) {
+    if (obstacle && streq(obstacle, obstacle_in_use)) {
         _cleanup_free_ char *write = mem_printf(
             "%s it first, or choose another disk.", streq(d->mounted, "swap") ? "Switch off" : "Unmount");
         complain(k->c, disk_line(k->a), disk_key(k->a), write, "%s cannot be taken: %s is in use (%s)", title,

@@ -2,6 +2,8 @@
 #include "base/text.h"
 #include "iso/installer/inventory.h"
 
+static const char words_unfinished[] = "unfinished Lodge installation";
+
 struct contents {
     size_t parts;
     bool windows, lodge, lodge_unfinished, data;
@@ -154,7 +156,7 @@ static char *words(const struct contents *c, const struct disk *d, const json_t 
         return mem_printf(
             "Lodge installation %s%s%s", c->id, c->host && *c->host ? ", host " : "", c->host ? c->host : "");
     if (d->state == DISK_UNFINISHED)
-        return mem_strdup("unfinished Lodge installation");
+        return mem_strdup(words_unfinished);
     if (c->windows)
         return mem_printf("Windows, %s", count);
     if (c->group)
@@ -212,6 +214,22 @@ static void add_disk(struct inventory *i, const json_t *node, const json_t *pvs)
     _cleanup_free_ char *holds = words(&c, d, node);
     d->holds = arena_strdup(&i->arena, holds);
     buf_free(&c.kinds);
+}
+
+void inventory_note_surface(struct inventory *i, struct disk *d, const struct surface *seen)
+{
+    if (seen->error) {
+        _cleanup_free_ char *holds = mem_printf("it cannot be read (%s)", strerror(seen->error));
+        d->unreadable = true;
+        d->state = DISK_DATA;
+        d->holds = arena_strdup(&i->arena, holds);
+    } else if (seen->unfinished) {
+        d->state = DISK_UNFINISHED;
+        d->holds = words_unfinished;
+    } else if (seen->data) {
+        d->state = DISK_DATA;
+        d->holds = "unknown data";
+    }
 }
 
 /* Whole disks that can hold a system: not memory, floppies, loop devices or what another host exports. */

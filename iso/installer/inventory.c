@@ -48,6 +48,11 @@ int inventory_probe(struct inventory *ret, struct err *e)
     if (ask(pvs, "what pvs printed", &volumes, &ignored) < 0)
         volumes = NULL; /* without it, volume groups are told without their names */
     inventory_add_disks(ret, blocks, volumes);
+    for (struct disk *d = ret->disks; d < ret->disks + ret->n_disks; d++)
+        if (d->state == DISK_EMPTY) {
+            struct surface seen = surface_read(d->path, d->size_bytes);
+            inventory_note_surface(ret, d, &seen);
+        }
     ret->efi = access("/sys/firmware/efi", F_OK) == 0;
     return inventory_read_nics(ret, "/sys/class/net", e);
 }
@@ -67,11 +72,11 @@ static json_t *names_json(const struct name_list *list)
 
 static json_t *disk_json(const struct disk *d)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:s, s:s, s:s?, s:o, s:o, s:o}", "path",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:s, s:s, s:s?, s:o, s:o, s:o}", "path",
         d->path, "model", d->model, "serial", d->serial, "wwn", d->wwn, "transport", d->transport, "size",
-        (json_int_t)d->size_bytes, "read_only", d->read_only, "medium", d->medium, "state",
-        state_names[d->state], "holds", d->holds, "mounted", d->mounted, "partitions", names_json(&d->parts),
-        "groups", names_json(&d->groups), "arrays", names_json(&d->arrays));
+        (json_int_t)d->size_bytes, "read_only", d->read_only, "unreadable", d->unreadable, "medium",
+        d->medium, "state", state_names[d->state], "holds", d->holds, "mounted", d->mounted, "partitions",
+        names_json(&d->parts), "groups", names_json(&d->groups), "arrays", names_json(&d->arrays));
 }
 
 char *inventory_text(const struct inventory *i)
@@ -114,6 +119,7 @@ static int load_disk(struct inventory *i, const json_t *json, struct err *e)
         .transport = kept(i, json, "transport"),
         .size_bytes = (uint64_t)json_get_int(json, "size", 0),
         .read_only = json_get_bool(json, "read_only", false),
+        .unreadable = json_get_bool(json, "unreadable", false),
         .medium = json_get_bool(json, "medium", false),
         .holds = arena_strdup(&i->arena, json_get_str(json, "holds", "empty")),
         .mounted = *mounted ? arena_strdup(&i->arena, mounted) : NULL};

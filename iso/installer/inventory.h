@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "iso/installer/surface.h"
 
 /* Shelves with a controller show some dozens of disks each. */
 #define DISKS_MAX 256
@@ -32,7 +33,8 @@ struct disk {
     const char *model, *serial, *wwn, *transport; /* "" where the disk does not say */
     uint64_t size_bytes;
     bool read_only;
-    bool medium; /* the installation's own */
+    bool unreadable; /* what it holds is not known */
+    bool medium;     /* the installation's own */
     enum disk_state state;
     const char *holds;       /* in words: "Windows, 3 partitions" */
     const char *mounted;     /* where something of it is mounted, or "swap"; NULL: nowhere */
@@ -60,7 +62,8 @@ struct inventory {
 void inventory_free(struct inventory *i);
 #define _cleanup_inventory_ __attribute__((cleanup(inventory_free)))
 
-/* From the running system: lsblk, pvs where it exists, /sys. */
+/* From the running system: lsblk, pvs where it exists, /sys, and the ends of disks
+ * that seem to be empty. */
 int inventory_probe(struct inventory *ret, struct err *e);
 int inventory_load(const char *path, struct inventory *ret, struct err *e);
 /* The JSON that inventory_load takes; owned. */
@@ -68,6 +71,8 @@ char *inventory_text(const struct inventory *i);
 
 /* The parts of inventory_probe that are pure. `pvs` may be NULL. */
 void inventory_add_disks(struct inventory *i, const json_t *lsblk, const json_t *pvs);
+/* What was seen of a disk that counted as empty. */
+void inventory_note_surface(struct inventory *i, struct disk *d, const struct surface *seen);
 /* `sysfs` is /sys/class/net or a folder that looks like it. Called again, it refreshes links and speeds,
  * and puts new cards behind those that were there. */
 int inventory_read_nics(struct inventory *i, const char *sysfs, struct err *e);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "tests/unit/installer_util.h"
 
 #include "iso/installer/choose.h"
@@ -119,6 +121,19 @@ static void a_disk_over_two_paths_is_no_mirror(void **state)
     free(i);
 }
 
+static void a_disk_that_cannot_be_read_is_not_taken(void **state)
+{
+    (void)state;
+    struct inventory *i = machine();
+    struct target t = {0};
+    inventory_note_surface(i, &i->disks[1], &(struct surface){.error = EIO});
+    _cleanup_free_ char *out = choose(i, "[disk-setup]\nwipe=true\ndisk-list=['B']", &t);
+    assert_non_null(strstr(out, "cannot be taken: it cannot be read (Input/output error)"));
+    assert_int_equal(t.n_disks, 0);
+    inventory_free(i);
+    free(i);
+}
+
 static void disks_that_are_too_many_to_be_looked_at_are_counted(void **state)
 {
     (void)state;
@@ -164,6 +179,7 @@ int main(void)
         cmocka_unit_test(the_disk_that_an_answer_means_is_found),
         cmocka_unit_test(what_cannot_be_done_on_a_machine_is_refused_with_key_line_and_reason),
         cmocka_unit_test(a_disk_over_two_paths_is_no_mirror),
+        cmocka_unit_test(a_disk_that_cannot_be_read_is_not_taken),
         cmocka_unit_test(disks_that_are_too_many_to_be_looked_at_are_counted),
         cmocka_unit_test(a_machine_without_a_card_is_refused),
     };

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "iso/installer/inventory.h"
 
 static const char lsblk[] =
@@ -98,6 +100,139 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
     inventory_free(i);
 }
 
+/* ---- disks on which no program finds anything ---- */
+
+#define END(n) (2 * SURFACE_BYTES - (n)) /* of the two ends, one behind the other */
+
+static struct surface judged(const uint8_t *ends, size_t sector_bytes)
+{
+    return surface_judge(
+        &(struct surface_bytes){ends, ends + SURFACE_BYTES, sector_bytes, 16 * UINT64_C(1000000000)});
+}
+
+static void gpt_header(uint8_t *at, uint64_t sector)
+{
+    memcpy(at, "EFI PART", 8);
+    memcpy(at + 24, &sector, sizeof(sector));
+    at[91] = 7;
+}
+
+static void empty_mbr(uint8_t *ends, uint8_t type)
+{
+    memset(ends, 0xfa, 440); /* code */
+    ends[450] = type;
+    memcpy(ends + 510, "\x55\xaa", 2);
+}
+
+static void empty_gpt(uint8_t *ends, size_t sector_bytes)
+{
+    empty_mbr(ends, 0xee);
+    gpt_header(ends + sector_bytes, 1);
+    gpt_header(ends + END(sector_bytes), 16 * UINT64_C(1000000000) / sector_bytes - 1);
+}
+
+static void unfinished_name(uint8_t *at)
+{
+    for (const char *p = "lodge-unfinished"; *p; p++, at += 2)
+        *at = (uint8_t)*p;
+}
+
+static void an_empty_disk_holds_an_empty_partition_table_at_most(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t table_sector; /* of a GPT; 0: none */
+        size_t byte;         /* set to 1; 0: none */
+        size_t read_with;
+        bool data;
+    } rows[] = {
+        {"zeroes", 0, 0, 512, false},
+        {"a byte in the first sector", 0, 100, 512, true},
+        {"a byte within", 0, SURFACE_BYTES - 1, 512, true},
+        {"a byte in the last sector", 0, END(1), 512, true}, /* of a RAID controller */
+        {"an empty GPT", 512, 0, 512, false},
+        {"an empty GPT of large sectors", 4096, 0, 4096, false},
+        {"a GPT of large sectors, read with small ones", 4096, 0, 512, true},
+        {"a GPT of small sectors, read with large ones", 512, 0, 4096, true},
+        {"a GPT with an entry", 512, 1024, 512, true},
+        {"a GPT with an entry in the second table", 512, END(33 * 512), 512, true},
+        {"a GPT and a file system", 512, 1024 * 1024 + 1080, 512, true},
+    };
+    _cleanup_free_ uint8_t *ends = mem_alloc(END(0));
+    for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+        memset(ends, 0, END(0));
+        if (rows[k].table_sector)
+            empty_gpt(ends, rows[k].table_sector);
+        if (rows[k].byte)
+            ends[rows[k].byte] = 1;
+        if (judged(ends, rows[k].read_with).data != rows[k].data)
+            fail_msg("%s: %s", rows[k].name, rows[k].data ? "counts as empty" : "counts as data");
+    }
+}
+
+static void a_table_of_the_old_kind_is_empty_without_entries(void **state)
+{
+    (void)state;
+    _cleanup_free_ uint8_t *ends = mem_new(uint8_t, END(0));
+    empty_mbr(ends, 0);
+    assert_false(judged(ends, 512).data);
+    empty_mbr(ends, 0x83);
+    assert_true(judged(ends, 512).data);
+    empty_mbr(ends, 0xee); /* it says that there is a GPT, and there is none */
+    assert_true(judged(ends, 512).data);
+}
+
+static void flash_that_reads_as_ones_is_empty(void **state)
+{
+    (void)state;
+    _cleanup_free_ uint8_t *ends = mem_alloc(END(0));
+    memset(ends, 0xff, END(0));
+    assert_false(judged(ends, 512).data);
+    memset(ends, 0, 40 * 512); /* a table was written, and zeroed again */
+    assert_false(judged(ends, 512).data);
+    ends[SURFACE_BYTES / 2] = 0xfe;
+    assert_true(judged(ends, 512).data);
+}
+
+/* The table is written from its end on: the power may fail between. */
+static void half_a_table_of_an_installation_is_unfinished_where_nothing_else_stands(void **state)
+{
+    (void)state;
+    _cleanup_free_ uint8_t *ends = mem_new(uint8_t, END(0));
+    assert_false(judged(ends, 512).unfinished);
+    unfinished_name(ends + END(33 * 512) + 56);
+    assert_true(judged(ends, 512).unfinished);
+    ends[SURFACE_BYTES / 2] = 1;
+    assert_false(judged(ends, 512).unfinished);
+    assert_true(judged(ends, 512).data);
+}
+
+static void what_was_seen_of_a_disk_is_said_in_words(void **state)
+{
+    (void)state;
+    static const struct {
+        struct surface seen;
+        const char *holds;
+        enum disk_state state;
+        bool unreadable;
+    } rows[] = {
+        {{0}, "empty", DISK_EMPTY, false},
+        {{.data = true}, "unknown data", DISK_DATA, false},
+        {{.data = true, .unfinished = true}, "unfinished Lodge installation", DISK_UNFINISHED, false},
+        {{.error = EIO}, "it cannot be read (Input/output error)", DISK_DATA, true},
+    };
+    _cleanup_free_ struct inventory *i = mem_new(struct inventory, 1);
+    for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
+        struct disk d = {.path = "/dev/sda", .state = DISK_EMPTY, .holds = "empty"};
+        inventory_note_surface(i, &d, &rows[k].seen);
+        assert_string_equal(d.holds, rows[k].holds);
+        assert_int_equal(d.state, rows[k].state);
+        assert_int_equal(d.unreadable, rows[k].unreadable);
+    }
+    inventory_free(i);
+}
+
 /* ---- network cards ---- */
 
 static void plug(const char *sysfs, const char *name, const char *mac)
@@ -140,6 +275,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_on_a_disk_is_said_in_words),
+        cmocka_unit_test(an_empty_disk_holds_an_empty_partition_table_at_most),
+        cmocka_unit_test(a_table_of_the_old_kind_is_empty_without_entries),
+        cmocka_unit_test(flash_that_reads_as_ones_is_empty),
+        cmocka_unit_test(half_a_table_of_an_installation_is_unfinished_where_nothing_else_stands),
+        cmocka_unit_test(what_was_seen_of_a_disk_is_said_in_words),
         cmocka_unit_test(a_card_that_is_plugged_in_stands_behind_those_that_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
