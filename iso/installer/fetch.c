@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 
 #define ATTEMPTS  12
@@ -107,9 +108,14 @@ static int failure(CURLcode code, const char *url, const char *reason, bool too_
     if (too_large)
         return err_set(e, ERR_TOO_LARGE, "%s is larger than 1 MiB", url);
     err_set(e, ERR_UNAVAILABLE, "%s: %s", url, *reason ? reason : curl_easy_strerror(code));
-    if (code == CURLE_PEER_FAILED_VERIFICATION)
+    if (code == CURLE_PEER_FAILED_VERIFICATION) { /* a machine without its battery knows no date */
+        char now[TIME_LEN + 1];
+        time_format(clock_unix_ms(&clock_system), now);
         return err_hint(e,
-            "name the fingerprint of the server's certificate (lodge.answer-fingerprint=, cert-fingerprint)");
+            "this machine's clock says %.10s: if that is wrong, set it in the firmware; else name the "
+            "fingerprint of the server's certificate (lodge.answer-fingerprint=, cert-fingerprint)",
+            now);
+    }
     return err_hint(
         e, may_pass(code) ? "check cable, DHCP and the server's name" : "check the address and the server");
 }

@@ -73,6 +73,15 @@ def test_a_server_is_asked_for_nothing_before_its_certificate_is_known_to_be_the
         assert asked == ["/first-boot"]
 
 
+def test_a_certificate_that_is_refused_is_told_with_the_machines_date(answer, inventory, medium, tmp_path):
+    """A machine without its battery takes every certificate for one that is not valid yet."""
+    with https_folder(tmp_path) as (port, _, asked):
+        script = f'[first-boot]\nsource = "from-url"\nurl = "https://127.0.0.1:{port}/first-boot"\n'
+        done = installer("run", "--answer", answer(ANSWER + script), "--inventory", inventory(disk()), "--medium", medium, "--dry-run")
+    assert done.returncode == 1 and asked == []
+    assert re.search(r"this machine's clock says \d{4}-\d\d-\d\d: if that is wrong", done.stderr), done.stderr
+
+
 def test_a_medium_without_checksums_is_refused(answer, inventory, medium):
     (medium / "sha256sums").write_text("")
     done = installer("run", "--answer", answer(), "--inventory", inventory(disk()), "--medium", medium, "--dry-run")
