@@ -4,13 +4,13 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <ctype.h>
-#include <time.h>
-
 #include "base/clock.h"
 #include "base/text.h"
 
-#define ATTEMPTS  12
-#define PAUSE_S   5
+/* A switch that looks for loops passes nothing for 30 to 50 seconds, and DHCP then asks again at its own
+ * pace. */
+#define WAIT_MS   180000
+#define PAUSE_MS  5000
 #define TIMEOUT_S 30L
 
 struct body {
@@ -120,23 +120,35 @@ static int failure(CURLcode code, const char *url, const char *reason, bool too_
         e, may_pass(code) ? "check cable, DHCP and the server's name" : "check the address and the server");
 }
 
-int fetch_text(const char *url, const char *fingerprint, char **ret, struct err *e)
+/* Until it was fetched, or refused, or time is up. What it waits for is said when it changes. */
+static CURLcode attempts(CURL *curl, const struct patience *p, struct body *body)
+{
+    uint64_t until = clock_monotonic_ms(p->clock) + WAIT_MS;
+    CURLcode code, said = CURLE_OK;
+    char text[256];
+    for (;; said = code) {
+        buf_free(&body->text);
+        code = curl_easy_perform(curl);
+        if (!may_pass(code) || clock_monotonic_ms(p->clock) >= until)
+            return code;
+        snprintf(text, sizeof(text), "Waiting for the network, up to %d minutes: %s", WAIT_MS / 60000,
+            curl_easy_strerror(code));
+        if (code != said)
+            p->say(p->arg, text);
+        p->pause(p->arg, PAUSE_MS);
+    }
+}
+
+int fetch_text(const char *url, const char *fingerprint, const struct patience *p, char **ret, struct err *e)
 {
     char reason[CURL_ERROR_SIZE] = "";
-    CURLcode code = CURLE_OK;
     CURL *curl = curl_easy_init();
     if (!curl)
         return err_set(e, ERR_INTERNAL, "libcurl does not start");
     struct body body = {0};
     struct pin pin = {.curl = curl, .fingerprint = fingerprint};
     set_options(curl, url, &pin, &body, reason);
-    for (int i = 0; i < ATTEMPTS; i++) {
-        buf_free(&body.text);
-        code = curl_easy_perform(curl);
-        if (!may_pass(code))
-            break;
-        nanosleep(&(struct timespec){.tv_sec = PAUSE_S}, NULL);
-    }
+    CURLcode code = attempts(curl, p, &body);
     int r = 0;
     if (*pin.why.detail) {
         *e = pin.why;

@@ -28,7 +28,7 @@ static int take_script(const struct prepare *in, char **ret, struct err *e)
             return err_hint(e, "put the script there, named first-boot, or remove [first-boot]");
         }
         *ret = mem_strdup(in->first_boot_file);
-    } else if (fetch_text(a->first_boot.url, a->first_boot.cert_fingerprint, ret, e) < 0) {
+    } else if (fetch_text(a->first_boot.url, a->first_boot.cert_fingerprint, &patience_console, ret, e) < 0) {
         return err_prefix(e, "cannot fetch the first-boot script");
     }
     if (!format_script.check(*ret, why)) {

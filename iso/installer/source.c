@@ -14,6 +14,10 @@
 
 #define LABEL     "LODGE-ANSWER"
 #define LABEL_FAT "LODGEANSWER" /* FAT keeps 11 characters */
+/* Sticks behind hubs, and media that a management processor pretends to be, are seen seconds after the rest.
+ */
+#define VOLUME_WAIT_MS  10000
+#define VOLUME_PAUSE_MS 500
 static const char volume_dir[] = WORK_DIR "/answer";
 
 void source_free(struct source *s)
@@ -79,7 +83,7 @@ int source_file(const char *path, struct source *ret, struct err *e)
     return read_folder(*dir ? dir : "/", slash ? slash + 1 : path, ret, e);
 }
 
-static int from_url(const char *url, struct source *ret, struct err *e)
+static int from_url(const char *url, const struct patience *p, struct source *ret, struct err *e)
 {
     char why[WHY_MAX];
     _cleanup_free_ char *fingerprint = cmdline_running_value("lodge.answer-fingerprint");
@@ -92,7 +96,7 @@ static int from_url(const char *url, struct source *ret, struct err *e)
         return err_hint(e, "%s", format_fingerprint.write);
     }
     ret->name = mem_strdup(url);
-    if (fetch_text(url, fingerprint, &ret->text, e) < 0)
+    if (fetch_text(url, fingerprint, p, &ret->text, e) < 0)
         return err_prefix(e, "cannot fetch the answer");
     ret->len = strlen(ret->text);
     return 0;
@@ -133,6 +137,21 @@ static int find_volume(char **ret, struct err *e)
     return 0;
 }
 
+/* Also where the medium has an answer of its own, which counts only when there is no volume. */
+static int await_volume(const struct patience *p, char **ret, struct err *e)
+{
+    uint64_t from = clock_monotonic_ms(p->clock);
+    for (bool said = false;; said = true) {
+        if (find_volume(ret, e) < 0)
+            return -1;
+        if (*ret || clock_monotonic_ms(p->clock) - from >= VOLUME_WAIT_MS)
+            return 0;
+        if (!said)
+            p->say(p->arg, "Looking for a volume labelled " LABEL ", up to 10 seconds");
+        p->pause(p->arg, VOLUME_PAUSE_MS);
+    }
+}
+
 static int from_volume(const char *device, struct source *ret, struct err *e)
 {
     const char *const argv[] = {"mount", "-o", "ro,nosuid,nodev,noexec", device, volume_dir, NULL};
@@ -153,14 +172,14 @@ static int from_volume(const char *device, struct source *ret, struct err *e)
     return 0;
 }
 
-int source_find(const char *medium_dir, struct source *ret, struct err *e)
+int source_find(const char *medium_dir, const struct patience *p, struct source *ret, struct err *e)
 {
     _cleanup_free_ char *url = cmdline_running_value("lodge.answer"), *device = NULL;
     struct medium medium;
     struct err ignored;
     if (url && *url)
-        return from_url(url, ret, e) < 0 ? -1 : 1;
-    if (find_volume(&device, e) < 0)
+        return from_url(url, p, ret, e) < 0 ? -1 : 1;
+    if (await_volume(p, &device, e) < 0)
         return -1;
     if (device)
         return from_volume(device, ret, e) < 0 ? -1 : 1;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "iso/installer/patience.h"
 
 struct source {
     char *name; /* for messages: "https://…", "answer.toml on /dev/sdb1 (LODGE-ANSWER)"; owned */
@@ -12,8 +13,10 @@ struct source {
 };
 void source_free(struct source *s);
 
-/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. */
-int source_find(const char *medium_dir, struct source *ret, struct err *e);
+/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. A volume has 10 seconds to
+ * show up.
+ */
+int source_find(const char *medium_dir, const struct patience *p, struct source *ret, struct err *e);
 /* A file named by hand, with the first-boot file beside it. */
 int source_file(const char *path, struct source *ret, struct err *e);
 /* The value of `key=…`, "" for the bare word; NULL: not there. Owned. */

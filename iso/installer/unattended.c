@@ -108,7 +108,7 @@ static int find_answer(struct attempt *t, struct err *e)
 {
     if (t->o->answer_path)
         return source_file(t->o->answer_path, &t->source, e);
-    int found = source_find(t->o->medium_dir, &t->source, e);
+    int found = source_find(t->o->medium_dir, &patience_console, &t->source, e);
     if (found)
         return found < 0 ? -1 : 0;
     err_set(e, ERR_NOT_FOUND,

@@ -105,6 +105,102 @@ static void the_kernels_command_line_is_read_word_by_word(void **state)
     assert_null(cmdline_value(line, "lodge"));
 }
 
+/* ---- what comes late ---- */
+
+struct late {
+    uint64_t now_ms, comes_ms; /* 0: never */
+    unsigned said;
+};
+
+static uint64_t late_now(void *arg)
+{
+    return ((struct late *)arg)->now_ms;
+}
+
+static void late_say(void *arg, const char *what_for)
+{
+    ((struct late *)arg)->said++;
+    assert_non_null(strstr(what_for, "up to"));
+}
+
+static void show_volume(const char *label)
+{
+    struct err e;
+    _cleanup_close_ int dir = open(scratch, O_RDONLY | O_DIRECTORY);
+    _cleanup_free_ char *text =
+        mem_printf("{\"blockdevices\": [{\"path\": \"/dev/nowhere\", \"label\": \"%s\"}]}", label);
+    assert_int_equal(fs_write_atomic(dir, "lsblk.json", text, strlen(text), 0644, &e), 0);
+}
+
+static void late_pause(void *arg, uint64_t ms)
+{
+    struct late *l = arg;
+    l->now_ms += ms;
+    if (l->comes_ms && l->now_ms >= l->comes_ms)
+        show_volume("LODGEANSWER");
+}
+
+static int find_with_patience(struct late *l, const char *medium_dir, struct source *ret)
+{
+    struct clock clock = {.unix_ms = late_now, .monotonic_ms = late_now, .arg = l};
+    struct patience p = {.clock = &clock, .say = late_say, .pause = late_pause, .arg = l};
+    struct err e;
+    *ret = (struct source){0};
+    return source_find(medium_dir, &p, ret, &e);
+}
+
+static void a_volume_that_shows_up_late_comes_before_the_mediums_own_answer(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *make =
+        mem_printf("cd %s && printf '#!/bin/sh\\ncat %s/lsblk.json\\n' >lsblk && chmod 755 lsblk && "
+                   "mkdir medium && cd medium && touch lodge.squashfs vmlinuz initrd.img answer.toml && "
+                   "sha256sum lodge.squashfs vmlinuz initrd.img >sha256sums",
+            scratch, scratch);
+    _cleanup_free_ char *path = mem_printf("%s:%s", scratch, getenv("PATH")), *medium = in_scratch("medium");
+    struct source found;
+    assert_int_equal(system(make), 0);
+    assert_int_equal(setenv("PATH", path, 1), 0);
+
+    struct late l = {.comes_ms = 8000}; /* its device is not there to be mounted, but it is the one */
+    show_volume("");
+    assert_int_equal(find_with_patience(&l, medium, &found), -1);
+    assert_string_equal(found.name, "answer.toml on /dev/nowhere (LODGE-ANSWER)");
+    assert_int_equal(l.said, 1);
+    source_free(&found);
+
+    l = (struct late){0}; /* there at once */
+    assert_int_equal(find_with_patience(&l, medium, &found), -1);
+    assert_int_equal(l.now_ms, 0);
+    assert_int_equal(l.said, 0);
+    source_free(&found);
+
+    show_volume("OTHER");
+    assert_int_equal(find_with_patience(&l, medium, &found), 1);
+    assert_non_null(strstr(found.name, "/medium/answer.toml"));
+    assert_int_equal(l.now_ms, 10000);
+    source_free(&found);
+
+    l = (struct late){0};
+    assert_int_equal(find_with_patience(&l, scratch, &found), 0);
+    assert_int_equal(l.now_ms, 10000);
+}
+
+/* Behind a switch that looks for loops an address comes after a minute. */
+static void the_network_has_three_minutes(void **state)
+{
+    (void)state;
+    struct late l = {0};
+    struct clock clock = {.unix_ms = late_now, .monotonic_ms = late_now, .arg = &l};
+    struct patience p = {.clock = &clock, .say = late_say, .pause = late_pause, .arg = &l};
+    char *text = NULL;
+    struct err e;
+    assert_int_equal(fetch_text("https://127.0.0.1:1/answer.toml", NULL, &p, &text, &e), -1);
+    assert_int_equal(l.now_ms, 180000);
+    assert_int_equal(l.said, 1); /* not once for each attempt */
+    assert_non_null(strstr(e.hint, "check cable, DHCP"));
+}
+
 static void checksums_are_found_by_name(void **state)
 {
     (void)state;
@@ -124,6 +220,8 @@ int main(void)
         cmocka_unit_test(everything_is_released_before_the_last_phase),
         cmocka_unit_test(a_copy_is_believed_only_with_the_right_checksum),
         cmocka_unit_test(the_kernels_command_line_is_read_word_by_word),
+        cmocka_unit_test(a_volume_that_shows_up_late_comes_before_the_mediums_own_answer),
+        cmocka_unit_test(the_network_has_three_minutes),
         cmocka_unit_test(checksums_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
