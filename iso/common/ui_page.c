@@ -131,17 +131,19 @@ enum page_action page_run(struct page *p, int timer_ms)
     newtFormSetTimer(p->form, timer_ms);
     for (;;) {
         newtFormRun(p->form, &exited);
-        if (exited.reason != NEWT_EXIT_HOTKEY || exited.u.key != PAGE_KEY_REDRAW)
-            break;
-        page_repair();
+        switch (exited.reason) {
+        case NEWT_EXIT_TIMER: return PAGE_TIMER;
+        case NEWT_EXIT_COMPONENT:
+            return exited.u.co == p->back ? PAGE_BACK : exited.u.co == p->extra ? PAGE_EXTRA : PAGE_NEXT;
+        case NEWT_EXIT_HOTKEY: break;
+        default: exit(1); /* nobody must be taken for having agreed */
+        }
+        if (exited.u.key == NEWT_KEY_F12)
+            return PAGE_NEXT;
+        if (exited.u.key == NEWT_KEY_ESCAPE && p->back)
+            return PAGE_BACK;
+        page_repair(); /* Ctrl-L; Esc where nothing lies behind */
     }
-    if (exited.reason == NEWT_EXIT_ERROR) /* nobody must be taken for having agreed */
-        exit(1);
-    if (exited.reason == NEWT_EXIT_TIMER)
-        return PAGE_TIMER;
-    if (exited.reason != NEWT_EXIT_COMPONENT) /* F12 */
-        return PAGE_NEXT;
-    return exited.u.co == p->back ? PAGE_BACK : exited.u.co == p->extra ? PAGE_EXTRA : PAGE_NEXT;
 }
 
 void page_close(struct page *p)

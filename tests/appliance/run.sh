@@ -30,19 +30,24 @@ build_figures() {
 rows=("install host cards package" "stick mirror interrupted faults iso")
 last="figures" # alone
 
-try=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)
+pytest=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)
 results=build/appliance/results # NAME STATUS of each file
 running=() # processes
 
 # Who has only so much time (CI) gives it: the file that runs is tried to its end, and those after it are said not to be tried.
 in_time() { [ "$SECONDS" -lt "${LODGE_TRY_S:-1000000}" ]; }
 
+# In the background, since a shell that is ended while it waits for a program in the foreground leaves it behind.
+try() {
+    "${pytest[@]}" "$@" &
+    running=($!)
+    wait "$!"
+}
+
 try_file() {
     local status=0
     if in_time; then
-        "${try[@]}" "tests/appliance/test_$1.py" &
-        running=($!)
-        wait "$!" || status=$?
+        try "tests/appliance/test_$1.py" || status=$?
     else
         echo "appliance tests: test_$1.py was NOT TRIED: LODGE_TRY_S=$LODGE_TRY_S seconds are over"
         status=untried
@@ -70,7 +75,6 @@ try_rows() {
 try_all() {
     local failed name
     rm -f "$results"
-    trap 'kill "${running[@]}" 2>/dev/null || true' EXIT
     try_rows
     try_file "$last"
     mapfile -t failed < <(sed -nE 's/ [1-9][0-9]*$//p' "$results")
@@ -89,8 +93,9 @@ main() {
     daemon/run/need.sh build run image appliance
     build_medium
     build_figures || status=1
+    trap 'kill "${running[@]}" 2>/dev/null || true' EXIT
     # test_NAME.py and more arguments instead of all of them.
-    if [ $# -eq 0 ]; then try_all || status=1; else "${try[@]}" "$@" || status=1; fi
+    if [ $# -eq 0 ]; then try_all || status=1; else try "$@" || status=1; fi
     echo "appliance tests: $([ "$status" -eq 0 ] && echo "all that were tried passed" || echo "FAILED") in $((SECONDS - begun)) s"
     return "$status"
 }

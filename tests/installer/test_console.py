@@ -341,6 +341,12 @@ def test_a_network_that_is_undone_is_as_it_was(console, machine):
     assert not (machine.root / "etc/systemd/network/40-lo.12.network").exists()
 
 
+def test_escape_confirms_nothing(console, machine):
+    before = machine.read()
+    to_changes(console()).type("\x1b[24~").wait("does it work?").type("\x1b").wait("was not confirmed: the old one")
+    assert machine.read() == before
+
+
 def test_a_network_that_nobody_confirms_goes_back_by_itself_and_it_is_said(console, machine):
     before = machine.read()
     s = to_changes(console()).type("\x1b[24~").wait("does it work?")

@@ -61,6 +61,14 @@ def test_a_disk_with_data_is_only_taken_when_its_name_is_typed(start):
     s.wait("Nothing was written")
 
 
+def test_escape_leads_back_and_agrees_to_nothing(start):
+    s = start(disk(model="Fast Disk 9"))
+    s.wait("Installing Lodge (1 of").type("\x1b").wait("Installing Lodge (1 of").next()
+    s.wait("Keyboard (2 of").next().wait("Disk (3 of").next()
+    to_summary(s)
+    s.type("\x1b").wait("Time zone (").type("\x1b").wait("Shell access (")
+
+
 def test_back_leads_to_every_screen_and_keeps_what_was_entered(start):
     s = start(disk())
     to_disk(s)
