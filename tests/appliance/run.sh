@@ -85,7 +85,7 @@ try_all() {
         try_file "$name"
     done
     # Not tried at first is not failed; each file has its line, or a row was cut off.
-    ! grep -qE ' [1-9][0-9]*$' "$results" && [ "$(wc -l <"$results")" -eq "$(wc -w <<<"${rows[*]} $last")" ]
+    ! grep -qE ' [1-9][0-9]*$' "$results" && grep -q ' 0$' "$results" && [ "$(wc -l <"$results")" -eq "$(wc -w <<<"${rows[*]} $last")" ]
 }
 
 main() {
