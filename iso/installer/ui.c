@@ -140,15 +140,15 @@ static bool failed(const struct err *e)
                    "tried again without restarting the machine.",
             e->detail, *e->hint ? "\n\n" : "", e->hint);
     for (;;) {
-        struct page p = page_open("The installation failed", text, "Try again", "Shell", "Log");
+        struct page p = page_open("The installation failed", text, "Try again", "Log", "Shell");
         enum page_action action = page_run(&p, 0);
         page_close(&p);
         if (action == PAGE_NEXT)
             return true;
         if (action == PAGE_EXTRA)
-            show_log();
-        else
             open_shell();
+        else
+            show_log();
     }
 }
 
@@ -170,7 +170,7 @@ static void succeeded(const struct session *s)
                                            "under which address its console is reached; sign in as admin.",
         s->model.host);
     for (;;) {
-        struct page p = page_open("Lodge is installed", text, "Restart", "Shell", "Log");
+        struct page p = page_open("Lodge is installed", text, "Restart", "Log", "Shell");
         enum page_action action = page_run(&p, 0);
         page_close(&p);
         if (action == PAGE_NEXT && s->o->inventory_path)
@@ -178,9 +178,9 @@ static void succeeded(const struct session *s)
         if (action == PAGE_NEXT)
             restart();
         else if (action == PAGE_EXTRA)
-            show_log();
-        else
             open_shell();
+        else
+            show_log();
     }
 }
 

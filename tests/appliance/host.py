@@ -119,11 +119,12 @@ class Host(Machine):
             self.send("\r")
 
     def shell_by_screen(self, password):
-        """A root shell on the serial port, for `run`."""
+        """A root shell on the serial port, for `run`: it prints nothing of its own."""
         self.wait_shown("Services", "Power off").send("\t\t\r")
         self.prove(password)
         self.wait_shown("leads back to the screen")
         self.seen = len(self.text)
+        assert self.run("stty -echo; bind 'set enable-bracketed-paste off'; PS1=''")[0] == 0
 
     def wait_ssh(self, command, timeout_s=60):
         """Until a command in the host succeeds; what it says."""
