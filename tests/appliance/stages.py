@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 
-from host import CACHE, MAC, ROOT, Host, answer, ssh_key
+from host import CACHE, MAC, ROOT, Host, answer
 from machine import PATIENCE, Machine, new_disk, overlay
 
 BUILD_ISO = ROOT / "iso/build.sh"

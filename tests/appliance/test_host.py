@@ -1,8 +1,6 @@
 """What an installed host does: guests, storage, networks, the watchdog, a full disk, a power cut. In this order, on one machine."""
 import time
 
-import pytest
-
 from host import Host
 import stages
 from machine import PATIENCE, TimedOut
