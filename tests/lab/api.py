@@ -86,8 +86,7 @@ class Api:
         reused = self._connection is not None
         try:
             answer = self._exchange(method, path, body, fields)
-        except (http.client.RemoteDisconnected, ConnectionError):
-            self.close()
+        except ConnectionError:
             if not reused:  # a kept connection may have ended with the gate that had it; a new one may not
                 raise
             answer = self._exchange(method, path, body, fields)
@@ -96,9 +95,13 @@ class Api:
     def _exchange(self, method, path, body, fields):
         if self._connection is None:
             self._connection = Connection(self._connect, self._address, self._context, self._timeout)
-        self._connection.request(method, path, body, fields)
-        raw = self._connection.getresponse()
-        answer = Response(f"{method} {path}", raw.status, raw.headers, raw.read())
+        try:
+            self._connection.request(method, path, body, fields)
+            raw = self._connection.getresponse()
+            answer = Response(f"{method} {path}", raw.status, raw.headers, raw.read())
+        except BaseException:  # half of an exchange: nothing more can be asked on this connection
+            self.close()
+            raise
         if raw.will_close:
             self.close()
         return answer
