@@ -159,6 +159,6 @@ extern const struct guest_ops guest_libvirt;
 extern const struct guest_ops guest_lxc;
 
 /* Whether a guest really runs under KVM here: /dev/kvm may open and still run none. Boots a small
- * kernel once (blocking, up to 30 s) and remembers the answer for this boot and this QEMU in
+ * kernel once (blocking, up to 2 minutes) and remembers the answer for this boot and this QEMU in
  * state_dir. */
 bool vm_kvm_works(const char *state_dir, char *ret_reason, size_t reason_size);

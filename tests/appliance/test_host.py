@@ -53,9 +53,9 @@ def test_a_container_runs_and_answers(host):
 
 def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host, figure):
     created(host, "v1", VM)
-    assert answers_under_kvm(host, "v1", figure)
     qemu = host.ssh("ps -C qemu-system-x86_64 -o user:20,args --no-headers")
-    assert "-accel kvm" in qemu and qemu.startswith("libvirt-qemu")
+    assert "-accel kvm" in qemu and qemu.startswith("libvirt-qemu"), (qemu, host.api().get("/nodes").json)
+    assert answers_under_kvm(host, "v1", figure)
     assert "libvirt-" in host.ssh("cat /proc/$(pgrep -o qemu-system)/attr/current"), "AppArmor confines it"
 
 
