@@ -27,7 +27,7 @@ build_figures() {
 }
 
 # A row is files, one after the other, beside the other row: machines have one processor each. Only the first uses what test_install leaves.
-rows=("install host cards package" "stick mirror interrupted faults iso")
+rows=("install host cards package" "stick interrupted faults iso")
 last="figures" # alone
 
 pytest=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)

@@ -35,7 +35,7 @@ def test_a_script_that_cannot_be_fetched_stops_it_before_anything_is_written(res
     plug(rescue, new_disk(tmp_path / "d.qcow2"))
     with https_folder(tmp_path) as (port, fingerprint, asked):
         url = f"https://10.0.2.2:{port}/script"
-        status, said = install(rescue, answer(first_boot__source="from-url", first_boot__url=url, first_boot__cert_fingerprint=fingerprint))
+        status, said = install(rescue, answer(first_boot__source="from-url", first_boot__script=None, first_boot__url=url, first_boot__cert_fingerprint=fingerprint))
     assert asked == ["/script"]
     assert status == 1 and url in said and "nothing was written" in said, said
     assert rescue.run("lsblk -no NAME /dev/sda | wc -l")[1].strip() == "1"

@@ -37,7 +37,8 @@ def facts(host):
         "order": "systemctl show -P ActiveEnterTimestampMonotonic systemd-networkd; systemctl show -P InactiveExitTimestampMonotonic systemd-udev-trigger",
         "below": "mkdir /tmp/var; mount --bind /var /tmp/var; lsattr -d /tmp/var/lib/lodge/{local,images,pools} | cut -d' ' -f1; umount /tmp/var",
         "errors": "journalctl -b -p err --no-pager -o cat", "lodge": "journalctl -b -p warning --no-pager -o cat -u lodged -u lodge-gate",
-        "log": "stat -c %a /var/log/lodge-installer.log; cat /var/log/lodge-installer.log", "first": "ls /var/lib/lodge/first-password-hash 2>&1"}
+        "log": "stat -c %a /var/log/lodge-installer.log; cat /var/log/lodge-installer.log", "first": "ls /var/lib/lodge/first-password-hash 2>&1",
+        "script": "cat /var/lib/first-boot-was-here"}
     script = "".join(f"echo '##{name}'; {command};" for name, command in words.items())
     found = {}
     for part in host.ssh(script, check=False).stdout.split("##")[1:]:
@@ -49,6 +50,7 @@ def facts(host):
 def test_the_host_is_what_the_answer_file_says(facts):
     assert facts["hostname"] == "host1.example.org"
     assert facts["zone"].endswith("/Europe/Zurich")
+    assert facts["script"] == "once"
     assert "br0" in facts["links"] and "lan0" in facts["links"]
     assert facts["log"].startswith("600") and "grub-install" in facts["log"] and "FAILED" not in facts["log"]
 

@@ -1,11 +1,13 @@
-"""The medium as a USB stick, by UEFI, with somebody at the serial port: the screens, and the host that comes of them."""
+"""The medium as a USB stick, by UEFI, with somebody at the serial port who wants a mirror and a static address; then either disk of
+the mirror starts the host, by UEFI and by BIOS, and a new one takes the place of the other."""
 import pytest
 
 import stages
-from host import CACHE, PASSWORD, Host
-from machine import new_disk
+from host import CACHE, MAC, PASSWORD, Host
+from machine import new_disk, overlay
 
 F12 = "\x1b[24~"
+ADDRESS = "10.0.2.77"
 PICTURES = CACHE / "pictures"
 
 
@@ -16,8 +18,9 @@ def firmware(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory):
-    return new_disk(tmp_path_factory.mktemp("stick") / "disk.qcow2")
+def disks(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mirror")
+    return [new_disk(folder / "one.qcow2"), new_disk(folder / "two.qcow2")]
 
 
 def answer_the_screens(vm):
@@ -26,20 +29,22 @@ def answer_the_screens(vm):
         vm.send(keys + F12)
     screen("Installing Lodge (1 of")
     screen("Keyboard (2 of")
-    screen("Disk (3 of", "", "24 GiB", "it is the medium")
-    screen("Network (", "", "52:54:00:4c:00:01", "link")
+    screen("Disk (3 of", "\t ", "24 GiB", "it is the medium")  # the mark for a mirror
+    screen("Second disk (")
+    screen("Network (", "\t ", MAC, "link")  # the mark for a static address
+    screen("Address (", f"{ADDRESS}/24\t10.0.2.2\t10.0.2.3")
     screen("Name (", "stick.example.org")
     screen("Administrator (", f"{PASSWORD}\t{PASSWORD}")
     screen("Shell access (", "a root password\ta root password")
     screen("Time zone (")
-    vm.wait_shown("Summary (", "stick.example.org")
+    vm.wait_shown("Summary (", "stick.example.org", "as a mirror")
     vm.screenshot(PICTURES / "installer.png")
     vm.send(F12)
 
 
-def test_a_stick_installs_by_uefi_with_somebody_at_the_serial_port(disk, firmware):
+def test_a_stick_installs_a_mirror_by_uefi_with_somebody_at_the_serial_port(disks, firmware):
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with Host([disk], usb=stages.medium(), uefi=firmware) as vm:
+    with Host(disks, usb=stages.medium(), uefi=firmware) as vm:
         vm.wait_shown("*Install Lodge", "Start from the first disk", timeout_s=90)
         vm.send("\x1b[A")  # the first stays chosen, and the countdown ends
         vm.screenshot(PICTURES / "boot-menu.png")
@@ -50,12 +55,73 @@ def test_a_stick_installs_by_uefi_with_somebody_at_the_serial_port(disk, firmwar
         vm.wait_for("Restarting system|reboot: ", 90)
 
 
-def test_what_the_screens_asked_for_is_there_and_starts_by_uefi(disk, firmware):
-    with Host([disk], uefi=firmware) as vm:
-        vm.wait_for_api(stages.BOOT_S)
-        assert vm.api().get("/nodes").expect(200).json["items"][0]["metadata"]["name"] == "stick"
-        vm.wait_shown("stick", "10.0.2.15", "SHA-256", timeout_s=60)
+def started_with(disks, left, folder, **more):
+    """One of the two is lost."""
+    disk = overlay(disks[left], folder / f"{left}.qcow2")
+    return Host([{"path": disk, "serial": f"LODGE{left}"}], nics=[{"mac": MAC, "address": ADDRESS}], **more)
+
+
+def check(vm):
+    vm.wait_for_api(stages.BOOT_S)
+    node = vm.api().get("/nodes").expect(200).json["items"][0]
+    assert node["metadata"]["name"] == "stick"
+    assert any("has one disk only" in text for text in node["status"]["warnings"]), node
+    vm.wait_shown("stick", ADDRESS, "SHA-256", timeout_s=60)
+
+
+@pytest.fixture(scope="module")
+def second(disks, tmp_path_factory):
+    with started_with(disks, 1, tmp_path_factory.mktemp("second")) as vm:
+        yield vm
+
+
+def test_the_first_disk_alone_starts_it_by_uefi(disks, firmware, tmp_path):
+    with started_with(disks, 0, tmp_path, uefi=firmware) as vm:
+        check(vm)
         vm.screenshot(PICTURES / "host.png", still_s=6)
         vm.shell_by_screen("a root password")
         assert vm.run(r"cat /sys/firmware/efi/efivars/Boot0* | tr -d '\0' | grep -aq 'EFI.lodge.grubx64'")[0] == 0, "the firmware knows the disk"
         assert vm.run("systemctl is-active ssh")[0] == 0
+
+
+def test_the_second_disk_alone_starts_it_by_bios(second):
+    check(second)
+    second.shell_by_screen("a root password")
+    states = second.run("cat /proc/mdstat")[1]
+    assert states.count("[_U]") == 4, states
+
+
+def ok(vm, command, timeout_s=120):
+    status, said = vm.run(f"({command}) 2>&1", timeout_s)
+    assert status == 0, f"{command}: {status}\n{said}"
+    return said
+
+
+def refused(vm, command):
+    status, said = vm.run(f"({command}) 2>&1", 120)
+    assert status == 1, f"{command}: {status}\n{said}"
+    return said
+
+
+def test_a_new_disk_takes_the_place_of_the_lost_one(second, tmp_path):
+    second.plug_disk(new_disk(tmp_path / "new.qcow2"), "NEW")
+    second.plug_disk(new_disk(tmp_path / "small.qcow2", "4G"), "SMALL")
+    ok(second, "until lsblk -dno SERIAL | grep -x SMALL; do sleep 1; done; udevadm settle")
+    new, small, left = (ok(second, f"lsblk -dnpo NAME,SERIAL | awk '$2 == \"{serial}\" {{ print $1 }}'").strip() for serial in ("NEW", "SMALL", "LODGE1"))
+    for disk, why in ((left, "is the disk that is left"), (small, "is smaller"), (f"{left}1", "not a whole disk")):
+        assert why in refused(second, f"lodge-mirror take {disk} --wipe")
+    ok(second, f"mkfs.ext4 -q {new}")
+    assert "is not empty: " in refused(second, f"lodge-mirror take {new}")
+    ok(second, f"lodge-mirror take {new} --wipe", 300)
+    assert "being copied to already" in refused(second, f"lodge-mirror take {new} --wipe")
+    ok(second, "until lodge-mirror | grep '^a.* in_sync .* in_sync'; do sleep 2; done", 600)
+    both_start(second, left, new)
+
+
+def both_start(vm, left, new):
+    """The new disk has all that starts a host, and a serial number of its own, by which its own GRUB finds it."""
+    differ = vm.run(f"mkdir -p /tmp/1 /tmp/2; mount -o ro {left}2 /tmp/1; mount -o ro {new}2 /tmp/2; diff -rq /tmp/1 /tmp/2; umount /tmp/1 /tmp/2")[1].splitlines()
+    assert all("efi" in line.lower() or "load.cfg" in line or "core" in line for line in differ), differ  # these hold the number
+    assert len(set(ok(vm, f"blkid -s UUID -o value {left}2 {new}2").split())) == 2
+    assert ok(vm, f"lsblk -nro PARTLABEL {new}1").strip().endswith("-bios")
+    assert ok(vm, f"dd if={new} bs=440 count=1 status=none | grep -ac GRUB").strip() == "1"
