@@ -26,8 +26,8 @@ build_figures() {
     return "$status"
 }
 
-# A row is files, one after the other, beside the other row: machines have one processor each. Only the first uses what test_install leaves.
-rows=("install host cards package" "stick interrupted faults iso")
+# A row is files, one after the other, beside the other row: machines have one processor each. Only the first begins with what test_install leaves.
+rows=("install host package" "stick interrupted cards faults iso")
 last="figures" # alone
 
 pytest=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)
