@@ -72,7 +72,7 @@ make_initrd() {
 # What the running system never reads, or must not share with another installation.
 clean() {
     rm -rf "${root:?}"/boot/* "$root"/vmlinuz* "$root"/initrd.img* "$root"/usr/lib/firmware/{intel-ucode,amd-ucode} \
-        "$root"/etc/machine-id "$root"/var/lib/dbus/machine-id "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname \
+        "$root"/etc/machine-id "$root"/var/lib/dbus/machine-id "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname "$root"/etc/nvme/host{id,nqn} \
         "$root"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$root"/etc/apt/sources.list* "$root"/etc/resolv.conf \
         "$root"/etc/initramfs-tools "$root"/usr/share/initramfs-tools "$root"/etc/.pwd.lock \
         "$root"/usr/share/{bash-completion/completions/ceph*,bug,doc-base,menu,pixmaps,icons,applications,zsh} \

@@ -2,9 +2,9 @@
 # lib.sh: what the scripts that build package, image and ISO share. Sourced.
 
 tree=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
-# Read by the scripts that source this one.
+# LODGE_BUILD is another folder for all that is built. Read by the scripts that source this one.
 # shellcheck disable=SC2034
-build=$tree/build cache=$tree/build/cache
+build=${LODGE_BUILD:-$tree/build} cache=${LODGE_BUILD:-$tree/build}/cache
 
 # The same text, times and modes wherever and by whom it is built.
 export LC_ALL=C.UTF-8 TZ=UTC PATH="$PATH:/usr/sbin:/sbin"

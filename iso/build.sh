@@ -1,7 +1,7 @@
 #!/bin/bash
-# build.sh [--output FILE] [ANSWER]: build/lodge-VERSION.iso, or FILE, from build/image: starts by BIOS and by UEFI, from CD and from a USB
-# stick, on a screen and on a serial port. With an answer file on it the menu offers an installation that asks nothing. The same image,
-# answer file and GRUB give the same bits.
+# build.sh [--output FILE] [ANSWER]: build/lodge-VERSION.iso (with an answer file on it, which installs without a question,
+# lodge-VERSION-unattended.iso), or FILE, from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
+# serial port. The same image, answer file and GRUB give the same bits.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../image-builder/lib.sh source-path=SCRIPTDIR
@@ -10,12 +10,14 @@ here=$(dirname "$(readlink -f "$0")")
 begun=$SECONDS
 image=$build/image
 version=$(sed -n '1s/.*(\(.*\)).*/\1/p' "$tree/debian/changelog")
-iso=$build/lodge-$version.iso stamp=$image/iso.stamp
+iso='' stamp=''
 if [ "${1:-}" = --output ]; then
     iso=${2:?--output needs a file} stamp=$2.stamp
     shift 2
 fi
 answer=${1:-}
+# Another name: it installs without a question, and may hold passwords.
+: "${iso:=$build/lodge-$version${answer:+-unattended}.iso}" "${stamp:=$image/iso${answer:+-unattended}.stamp}"
 SOURCE_DATE_EPOCH=$(source_date_epoch)
 export SOURCE_DATE_EPOCH
 

@@ -96,6 +96,14 @@ newtComponent page_list(struct page *p, int height)
     return list;
 }
 
+newtComponent page_note(struct page *p, int lines)
+{
+    newtComponent note = newtTextbox(1, p->row, PAGE_WIDTH - 4, lines, NEWT_FLAG_WRAP);
+    newtFormAddComponent(p->form, note);
+    p->row += lines + 1;
+    return note;
+}
+
 newtComponent page_check(struct page *p, const char *label, bool on, char *ret_state)
 {
     newtComponent check = newtCheckbox(1, p->row, label, on ? '*' : ' ', " *", ret_state);

@@ -31,6 +31,8 @@ struct page page_open(
 newtComponent page_entry(struct page *p, const char *label, const char *value, int flags);
 void page_label(struct page *p, const char *text);
 newtComponent page_list(struct page *p, int height);
+/* A text of so many lines, which newtTextboxSetText changes. */
+newtComponent page_note(struct page *p, int lines);
 newtComponent page_check(struct page *p, const char *label, bool on, char *ret_state);
 /* Runs it until a button, Enter in a list, or `timer_ms` (0: none) have passed. Ctrl-L draws the screen anew.
  * When the terminal is gone the program ends. */

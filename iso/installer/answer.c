@@ -222,7 +222,7 @@ static void decode_bool(const struct toml *v, const struct answer_row *row, void
     }
     _cleanup_free_ char *why =
         mem_printf("must be true or false without quotes, and this is %s", toml_type_name(v->type));
-    _cleanup_free_ char *write = mem_printf("Write: %s = true", row->name);
+    _cleanup_free_ char *write = mem_printf("Write: %s = true or %s = false", row->name, row->name);
     wrong(c, v->line, row, write, why);
 }
 

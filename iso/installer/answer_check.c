@@ -87,7 +87,7 @@ static void static_address_is_whole(const struct checking *k)
 
 static void dhcp_brings_its_own_address(const struct checking *k)
 {
-    static const char *const keys[] = {"cidr", "gateway"};
+    static const char *const keys[] = {"cidr", "gateway", "dns"};
     if (!streq(k->a->network.source, "from-dhcp"))
         return;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)

@@ -55,14 +55,14 @@ const struct answer_row answer_rows[] = {
         .example = "\"change me soon\"",
         .help = "Password of the first administrator. Required, unless admin-password-hashed is there."},
     {"users", "admin-password-hashed", ROW_TEXT, AT(users.admin_password_hash),
-        .format = &format_password_hash,
+        .format = &format_yescrypt_hash,
         .example = "\"$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7\"",
-        .help = "The same as a hash."},
+        .help = "The same as a yescrypt hash, the only method that Lodge takes: `mkpasswd -m yescrypt` makes "
+                "one."},
 
     {"network", "source", ROW_TEXT, AT(network.source), .words = network_sources,
         .otherwise = "\"from-dhcp\"", .example = "\"from-answer\"",
-        .help = "Where the address comes from: \"from-dhcp\", or \"from-answer\" (the keys "
-                "below)."},
+        .help = "Where the address comes from: \"from-dhcp\", or \"from-answer\" (cidr, gateway, dns)."},
     {"network", "cidr", ROW_TEXT, AT(network.cidr), .format = &format_cidr, .example = "\"192.0.2.10/24\"",
         .help = "Address and prefix, IPv4 or IPv6. Required with from-answer."},
     {"network", "gateway", ROW_TEXT, AT(network.gateway), .format = &format_address,
@@ -76,7 +76,9 @@ const struct answer_row answer_rows[] = {
         .help =
             "The card with this MAC address. Without a filter: the only card, or the first that has a link."},
     {"network", "filter.name", ROW_TEXT, AT(network.name), .format = &format_filter, .example = "\"enp1s0\"",
-        .help = "The card that the running system calls so; * stands for any text."},
+        .help = "The card that the medium calls so (`ip link` in its rescue shell; the host calls it lan0); "
+                "* stands "
+                "for any text."},
 
     {"disk-setup", "disk-list", ROW_TEXTS, AT(disk.disks), .min = 1, .max = 2, .example = "[\"sda\"]",
         .help = "Disks by serial number, WWN or device name; one, or two with mirror = true. Device names "
@@ -112,8 +114,9 @@ const struct answer_row answer_rows[] = {
 
     {"first-boot", "source", ROW_TEXT, AT(first_boot.source), .words = first_boot_sources,
         .example = "\"from-answer\"",
-        .help = "\"from-answer\" (the key script), \"from-iso\" (a file first-boot beside "
-                "the answer file) or \"from-url\"."},
+        .help =
+            "\"from-answer\" (the key script), \"from-iso\" (a file first-boot beside the answer file, on a "
+            "volume labelled LODGE-ANSWER) or \"from-url\"."},
     {"first-boot", "script", ROW_TEXT, AT(first_boot.script), .format = &format_script,
         .example = "'''\n#!/bin/bash\necho installed | systemd-cat\n'''", .help = "The script itself."},
     {"first-boot", "url", ROW_TEXT, AT(first_boot.url), .format = &format_https_url,

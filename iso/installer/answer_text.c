@@ -1,9 +1,10 @@
 /* The rows as text: the commented example file, and the tables of the documentation. */
 #include "iso/installer/answer.h"
 
-/* Keys that the example needs to be a valid answer; the others are shown as comments. */
-static const char *const example_keys[] = {"global.fqdn", "global.keyboard", "global.timezone",
-    "global.root-ssh-keys", "users.admin-password", "network.source", "disk-setup.disk-list"};
+/* The others are shown as comments. Among those are the password and the disk, which only its user knows: as
+ * it is, the example is refused. */
+static const char *const example_keys[] = {
+    "global.fqdn", "global.keyboard", "global.timezone", "network.source"};
 
 static bool in_example(const struct answer_row *row)
 {
@@ -48,7 +49,8 @@ char *answer_example(void)
     struct buf b = {0};
     comment(&b, "Answer file for an unattended installation of Lodge. Lines that begin with # are shown for "
                 "what they could "
-                "say. Check it with: lodge-installer validate FILE");
+                "say; [users] admin-password and [disk-setup] disk-list (or a filter) must be given. Check "
+                "it with: lodge-installer validate FILE");
     for (size_t s = 0; s < n_answer_sections; s++) {
         buf_str(&b, "\n");
         comment(&b, answer_sections[s].help);

@@ -51,6 +51,11 @@ static int find_dir(const char *dir, struct medium *m, struct err *e)
     return 0;
 }
 
+static int write_again(struct err *e)
+{
+    return err_hint(e, "write the medium again from the ISO, and check it with its own menu entry");
+}
+
 int medium_open(const char *dir, struct medium *ret, struct err *e)
 {
     struct medium m = {0};
@@ -58,18 +63,22 @@ int medium_open(const char *dir, struct medium *ret, struct err *e)
     if (find_dir(dir, &m, e) < 0)
         return -1;
     _cleanup_free_ char *sums_path = mem_printf("%s/sha256sums", m.dir);
-    if (fs_read(AT_FDCWD, sums_path, SUMS_MAX, &sums, NULL, e) < 0)
-        return err_prefix(e, "the installation medium is damaged");
+    if (fs_read(AT_FDCWD, sums_path, SUMS_MAX, &sums, NULL, e) < 0) {
+        err_prefix(e, "the installation medium is damaged");
+        return write_again(e);
+    }
     for (int i = 0; i < MEDIUM_FILE_COUNT; i++) {
         struct stat st;
         snprintf(m.files[i].path, sizeof(m.files[i].path), "%s/%s", m.dir, names[i]);
-        if (stat(m.files[i].path, &st) < 0)
-            return err_errno(e, errno, "the installation medium is damaged: cannot read %s", m.files[i].path);
+        if (stat(m.files[i].path, &st) < 0) {
+            err_errno(e, errno, "the installation medium is damaged: cannot read %s", m.files[i].path);
+            return write_again(e);
+        }
         m.files[i].size_bytes = (uint64_t)st.st_size;
         if (!sums_find(sums, names[i], m.files[i].sha256)) {
             err_set(
                 e, ERR_DAMAGED, "the installation medium is damaged: sha256sums does not name %s", names[i]);
-            return err_hint(e, "write the medium again from the ISO, and check it with its own menu entry");
+            return write_again(e);
         }
     }
     *ret = m;

@@ -47,7 +47,7 @@ static const char grub_menu[] =
     "        initrd /lodge/b/initrd.img\n"
     "    }\n"
     "fi\n"
-    "menuentry \"Lodge, single user (asks for the password of root)\" --id rescue {\n"
+    "menuentry \"Lodge, single user (only where root has a password)\" --id rescue {\n"
     "    echo 'Lodge is being loaded ...'\n"
     "    linux /lodge/$default/vmlinuz $common lodge.slot=$default systemd.unit=rescue.target\n"
     "    initrd /lodge/$default/initrd.img\n"

@@ -237,7 +237,8 @@ static bool carry_out(struct session *s)
         return true;
     }
     if (!take_turn()) {
-        page_say("Busy", "Lodge is being installed from another console.");
+        page_say("Busy", "Lodge is being installed from another console (monitor or serial line). Wait until "
+                         "it has ended there.");
         s->model.at = SCREEN_SUMMARY;
         return false;
     }
@@ -303,7 +304,7 @@ int run_interactive(const struct run_options *o)
         return 1;
     }
     newtDrawRootText(1, 0, "Lodge " LODGE_VERSION);
-    newtPushHelpLine("Tab: next field   Space: mark   Enter: choose   F12: next screen");
+    newtPushHelpLine("Tab: next field   Space: mark   Enter: choose   F12: next screen   Esc: back");
     ui_model_init(&s->model, &s->inventory);
     loop(s);
     newtFinished();

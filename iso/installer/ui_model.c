@@ -47,7 +47,7 @@ static bool disk_free(const struct inventory *i, size_t index, char *why)
     if (index >= i->n_disks) {
         snprintf(why, 512,
             "No disk is seen. Switch the machine off, check the cables, and whether its firmware shows the "
-            "disk (with RAID, RST and VMD switched off); then start the medium again.");
+            "disk (in AHCI mode, not RAID or RST); then start the medium again.");
         return false;
     }
     if (obstacle)

@@ -44,7 +44,7 @@ static enum page_action welcome(struct ui_model *m)
         "before the last screen, which shows exactly what will happen; until then Back leads to every screen "
         "before, and "
         "what was entered stays.\n\n"
-        "Tab and the arrow keys move, Space marks, Enter chooses, F12 is Next.");
+        "Tab and the arrow keys move, Space marks, Enter chooses, F12 is Next, Esc is Back.");
     enum page_action action = page_run(&p, 0);
     page_close(&p);
     return action;
@@ -88,10 +88,36 @@ static void disk_line(const struct disk *d, char *out, size_t n)
         *d->model ? d->model : "no model", obstacle ? obstacle : d->holds);
 }
 
-static newtComponent disk_list(struct page *p, const struct inventory *i, size_t current)
+/* Of the disk on which the cursor stands: what tells it from another one of its model, and all that a line of
+ * the list has no room for. */
+struct disk_note {
+    const struct inventory *inventory;
+    newtComponent box;
+};
+
+static void tell_disk(newtComponent list, void *data)
+{
+    const struct disk_note *note = data;
+    size_t k = chosen(list);
+    if (k >= note->inventory->n_disks) {
+        newtTextboxSetText(note->box, "");
+        return;
+    }
+    const struct disk *d = &note->inventory->disks[k];
+    const char *obstacle = disk_obstacle(d);
+    _cleanup_free_ char *text = mem_printf("%s, serial number %s: %s", d->name,
+        *d->serial ? d->serial : "not told", obstacle ? obstacle : d->holds);
+    newtTextboxSetText(note->box, text);
+}
+
+/* `note` lives as long as the page. */
+static newtComponent disk_list(
+    struct page *p, const struct inventory *i, size_t current, struct disk_note *note)
 {
     char line[160];
-    newtComponent list = page_list(p, 7);
+    newtComponent list = page_list(p, 5);
+    *note = (struct disk_note){i, page_note(p, 2)};
+    newtComponentAddCallback(list, tell_disk, note);
     for (size_t k = 0; k < i->n_disks; k++) {
         disk_line(&i->disks[k], line, sizeof(line));
         newtListboxAppendEntry(list, line, number(k));
@@ -103,6 +129,7 @@ static newtComponent disk_list(struct page *p, const struct inventory *i, size_t
         newtListboxAppendEntry(list, line, number(i->n_disks));
     }
     newtListboxSetCurrentByKey(list, number(current));
+    tell_disk(list, note);
     return list;
 }
 
@@ -110,7 +137,8 @@ static enum page_action disk(struct ui_model *m)
 {
     struct page p = open_page(m, "Disk", "Which disk should Lodge be installed on? All of it will be used.");
     char mirror = ' ';
-    newtComponent list = disk_list(&p, m->inventory, m->disk);
+    struct disk_note note;
+    newtComponent list = disk_list(&p, m->inventory, m->disk, &note);
     if (m->inventory->n_disks > 1)
         page_check(&p, "Mirror: a second disk with the same content, chosen next", m->mirror, &mirror);
     enum page_action action = page_run(&p, 0);
@@ -125,7 +153,8 @@ static enum page_action second_disk(struct ui_model *m)
     struct page p = open_page(m, "Second disk",
         "Which disk should be the other half of the mirror? When they differ in size, the smaller one "
         "counts.");
-    newtComponent list = disk_list(&p, m->inventory, m->second_disk);
+    struct disk_note note;
+    newtComponent list = disk_list(&p, m->inventory, m->second_disk, &note);
     enum page_action action = page_run(&p, 0);
     m->second_disk = chosen(list);
     page_close(&p);
@@ -297,13 +326,14 @@ enum page_action screen_summary(const struct ui_model *m, const char *text, cons
 
 static enum page_action confirm(struct ui_model *m)
 {
-    char phrase[UI_TEXT_MAX];
+    char phrase[UI_TEXT_MAX], first[128], second[128];
     const struct disk *d = m->inventory->disks;
     ui_model_phrase(m, phrase);
     _cleanup_free_ char *text = mem_printf(
         "%s holds: %s%s%s%s%s.\n\nALL OF IT WILL BE DESTROYED, and nothing brings it back. To agree, type %s",
-        d[m->disk].name, d[m->disk].holds, m->mirror ? "; " : "", m->mirror ? d[m->second_disk].name : "",
-        m->mirror ? " holds: " : "", m->mirror ? d[m->second_disk].holds : "", phrase);
+        disk_title(&d[m->disk], first), d[m->disk].holds, m->mirror ? "; " : "",
+        m->mirror ? disk_title(&d[m->second_disk], second) : "", m->mirror ? " holds: " : "",
+        m->mirror ? d[m->second_disk].holds : "", phrase);
     struct page p = page_open("Data will be lost", text, "Install", "Back", NULL);
     newtComponent entry = page_entry(&p, m->mirror ? "The disks' names" : "The disk's name", "", 0);
     enum page_action action = page_run(&p, 0);

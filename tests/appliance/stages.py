@@ -22,7 +22,7 @@ BOOT_S, INSTALL_S = 240, 420
 def medium(answer_text=None):
     """The ISO; with an answer file on it, another one."""
     subprocess.run([BUILD_ISO], check=True, stderr=subprocess.DEVNULL)
-    plain = max(ROOT.glob("build/lodge-*.iso"), key=os.path.getmtime)
+    plain = max(ROOT.glob("build/lodge-*[0-9].iso"), key=os.path.getmtime)
     if answer_text is None:
         return plain
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -95,6 +95,6 @@ def test_the_image_has_no_secret_that_two_installations_could_share(facts):
     assert len(facts["machine_id"]) == 32 and facts["hostkey"].startswith("ssh-ed25519")
     image = stages.ROOT / "build/image/lodge.squashfs"
     listing = subprocess.run(["unsquashfs", "-l", image], capture_output=True, text=True, check=True).stdout
-    secrets = ("/etc/ssh/ssh_host_", "/var/lib/systemd/random-seed", "/etc/ssl/private/", "/var/lib/lodge/run/", "/var/lib/lodge/tls/")
+    secrets = ("/etc/ssh/ssh_host_", "/etc/nvme/host", "/var/lib/systemd/random-seed", "/etc/ssl/private/", "/var/lib/lodge/run/", "/var/lib/lodge/tls/")
     assert [path for path in listing.splitlines() if any(secret in path for secret in secrets)] == []
     assert subprocess.run(["unsquashfs", "-cat", image, "etc/machine-id"], capture_output=True, check=True).stdout == b""

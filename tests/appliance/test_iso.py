@@ -1,7 +1,8 @@
-"""The medium, from build/image as it is: the same bits each time, and all ways to start it."""
+"""Image and medium: the same bits each time; all ways to start it."""
 
 import hashlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,28 @@ def sha256(path):
 @pytest.fixture(scope="module")
 def iso(tmp_path_factory):
     return build(tmp_path_factory.mktemp("iso") / "first")
+
+
+@pytest.fixture
+def another_build():
+    """A folder to build in, beside build/cache, from which it links the packages."""
+    folder, cache = ROOT / "build/again", ROOT / "build/cache"
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "cache").mkdir(parents=True)
+    (folder / "deb").symlink_to(ROOT / "build/deb")
+    (folder / "cache/keymaps").symlink_to(cache / "keymaps")
+    subprocess.run(["cp", "-a", cache / "apt", folder / "cache/"], check=True)
+    subprocess.run(["cp", "-al", cache / "packages", folder / "cache/"], check=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_two_builds_from_the_same_packages_are_the_same_image(another_build):
+    """Nothing in it was drawn by chance, or says when or where it was built."""
+    for script in "base.sh", "image.sh":
+        subprocess.run([ROOT / "image-builder" / script], check=True, capture_output=True, timeout=3000, env={**os.environ, "LODGE_BUILD": str(another_build)})
+    for file in "lodge.squashfs", "initrd.img", "vmlinuz", "manifest":
+        assert sha256(another_build / "image" / file) == sha256(ROOT / "build/image" / file), file
 
 
 def test_two_builds_of_one_image_are_the_same_file(iso, tmp_path):

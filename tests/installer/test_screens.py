@@ -39,7 +39,7 @@ def test_a_whole_run_shows_what_will_be_written_and_prints_the_plan(start, term)
     s = start(disk(model="Fast Disk 9"), term=term)
     s.wait("Installing Lodge (1 of 9)").next()
     s.wait("Keyboard (2 of 9)", "English (US)").type("g\r")  # the first that begins so
-    s.wait("Disk (3 of 9)", "sda", "59.6 GiB", "Fast Disk 9", "empty").next()
+    s.wait("Disk (3 of 9)", "sda", "59.6 GiB", "Fast Disk 9", "sda, serial number S0: empty").next()
     to_summary(s)
     s.wait("Disk: /dev/sda (Fast Disk 9, S0), 59.6 GiB", "on it now: empty", "keyboard de ", "enp2s0", "address by DHCP")
     s.next().wait("Nothing was written").type("\r")
