@@ -27,7 +27,7 @@ build_figures() {
 }
 
 # A row is files, one after the other, beside the other row: machines have one processor each. Only the first begins with what test_install leaves.
-rows=("install host package" "stick interrupted cards faults iso")
+rows=("install host package iso" "stick interrupted cards faults")
 last="figures" # alone
 
 pytest=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)
