@@ -116,7 +116,7 @@ static newtComponent disk_list(
 {
     char line[160];
     newtComponent list = page_list(p, 5);
-    *note = (struct disk_note){i, page_note(p, 2)};
+    *note = (struct disk_note){i, page_note(p, 3)};
     newtComponentAddCallback(list, tell_disk, note);
     for (size_t k = 0; k < i->n_disks; k++) {
         disk_line(&i->disks[k], line, sizeof(line));
