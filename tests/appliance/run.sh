@@ -26,7 +26,8 @@ build_figures() {
     return "$status"
 }
 
-# A row is files, one after the other, beside the other row: machines have one processor each. Only the first begins with what test_install leaves.
+# A row is files, one after the other, beside the other row: machines have one processor each. host and cards
+# begin with what test_install leaves, or wait for it.
 rows=("install host package iso" "stick interrupted cards faults")
 last="figures" # alone
 

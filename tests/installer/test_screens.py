@@ -107,8 +107,9 @@ def test_a_disk_that_is_another_one_when_it_comes_to_writing_is_shown_again(star
 def test_a_mirror_asks_for_the_second_disk(start):
     s = start(disk(), disk("/dev/sdb", "S1", size=60 * GB))
     to_disk(s)
-    s.wait("sdb").type("\t ").next()
-    s.wait("Second disk (").next()
+    s.wait("sda, serial number S0").type("\x1b[B").wait("sdb, serial number S1").type("\x1b[A").wait("sda, serial number S0")
+    s.type("\t ").next()
+    s.wait("Second disk (", "sdb, serial number S1").next()
     to_summary(s)
     s.wait("Written to both, as a mirror", "the disks differ in size")
     s.next().wait("Nothing was written").type("\r")
