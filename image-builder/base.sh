@@ -26,6 +26,6 @@ firmware_packages=$(sed 's/#.*//' "$here/firmware.list" | xargs)
     --essential-hook="'$here/accounts.sh' \"\$1\"" \
     --essential-hook="mkdir -p \"\$1/etc/initramfs-tools\"; echo update_initramfs=no >\"\$1/etc/initramfs-tools/update-initramfs.conf\"" \
     --customize-hook="mkdir \"\$1/firmware\"; cp -l '$firmware'/*.deb \"\$1/firmware/\" 2>/dev/null || true" \
-    --customize-hook="chroot \"\$1\" sh -c 'cd /firmware && apt-get -o APT::Sandbox::User=root download -q $firmware_packages >/dev/null'" \
+    --customize-hook="cd \"\$1/firmware\" && APT_CONFIG=\"\$MMDEBSTRAP_APT_CONFIG\" apt-get -o APT::Sandbox::User=root download -q $firmware_packages >/dev/null" \
     --customize-hook="rm -f '$firmware'/*.deb; cp -l \"\$1\"/firmware/*.deb '$firmware/'; rm -rf \"\$1/firmware\""
 make_stamp "$stamp" "$key"

@@ -6,9 +6,10 @@ here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=lib.sh source-path=SCRIPTDIR
 . "$here/lib.sh"
 
-# How this machine reaches a mirror is told to apt inside, without becoming part of what is built.
-proxy_options() {
+# How this machine reaches a mirror, and is known to it. mmdebstrap leaves it in 99mmdebstrap, which image.sh takes away.
+reach_options() {
     local key value
+    printf '%s\n' '--aptopt=Dir::Etc::netrc "/etc/apt/auth.conf"' '--aptopt=Dir::Etc::netrcparts "/etc/apt/auth.conf.d"'
     for key in Acquire::http::Proxy Acquire::https::Proxy; do
         value=$(apt-config dump --format '%v%n' "$key")
         if [ -n "$value" ]; then printf '%s\n' "--aptopt=$key \"$value\""; fi
@@ -32,10 +33,10 @@ dist=$1 root=$2 packages=$3 list=$4
 shift 4
 mkdir -p "$packages"
 rm -rf "$root"
-mapfile -t proxies < <(proxy_options)
+mapfile -t reach < <(reach_options)
 # The hooks link files instead of copying them: cache and root lie on one file system.
 mmdebstrap --mode=root --variant=minbase --include="$(packages_of "$list")" --format=directory \
-    --skip=download/empty --skip=essential/unlink "${proxies[@]}" \
+    --skip=download/empty --skip=essential/unlink "${reach[@]}" \
     --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Retries "3"' \
     --setup-hook="mkdir -p \"\$1/var/cache/apt/archives\"; cp -l '$packages'/*.deb \"\$1/var/cache/apt/archives/\" 2>/dev/null || true" \
     --customize-hook="cp -ln \"\$1\"/var/cache/apt/archives/*.deb '$packages/' 2>/dev/null || true" \

@@ -1,6 +1,6 @@
 #!/bin/bash
 # deb.sh DIST: build/deb/DIST/lodge_VERSION_amd64.deb, Lodge's package for a release of Debian. The web console and the
-# starter images in it come from this machine's build: they are the same on every architecture and release.
+# starter images in it come from this machine's build, and work with every release.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=lib.sh source-path=SCRIPTDIR
@@ -9,14 +9,11 @@ here=$(dirname "$(readlink -f "$0")")
 # What the package is made of. Documents and tests outside these do not build it anew.
 sources() { (cd "$tree" && find Makefile LICENSE README.md daemon storage iso docs/*.md docs/man debian webui/module.mk tests/module.mk image-builder/module.mk -type f | sort); }
 
+# Anew each time, with all that is compiled of them: what is left of other sources would not always be seen.
 copy_sources() {
-    mkdir -p "$1"
-    # What is gone here goes there too; what is the same keeps its time, so that only changes are compiled.
-    (cd "$tree" && sources | tar --create --files-from=- --file=-) | tar --extract --directory="$1" --file=-
-    (cd "$1" && find . -path ./build -prune -o -path ./debian -prune -o -type f -printf '%P\n') | sort |
-        comm -23 - <(sources) | (cd "$1" && xargs -r -d '\n' rm -f)
-    rm -rf "$1/build/webui" "$1/build/images"
+    rm -rf "$1"
     mkdir -p "$1/build/images"
+    (cd "$tree" && sources | tar --create --files-from=- --file=-) | tar --extract --directory="$1" --file=-
     cp -r "$build/webui" "$1/build/webui"
     cp "$build"/images/tiny-* "$1/build/images/"
 }

@@ -29,7 +29,9 @@ install_lodge() {
 }
 
 add_files() {
-    cp -r --no-preserve=ownership "$here/files/." "$root/"
+    # With the modes that they are meant to have, whatever the umask of whoever fetched these sources.
+    tar --create --directory="$here/files" --owner=0 --group=0 --mode='u=rwX,go=rX' . |
+        tar --extract --directory="$root" --no-overwrite-dir --touch
     install -m 755 "$tree/iso/first-boot/lodge-host" "$root/usr/lib/lodge/lodge-host"
     install -m 755 "$tree/iso/first-boot/lodge-mirror" "$root/usr/sbin/lodge-mirror"
     find "$build/deb/trixie/programs" -type f -exec install -m 755 -t "$root/usr/lib/lodge" {} +
@@ -65,15 +67,16 @@ make_initrd() {
         mv "$root/boot/lodge.img" "$cache/initrd.img"
         make_stamp "$cache/initrd.stamp" "$key"
     fi
-    cp "$cache/initrd.img" "$out/initrd.img"
-    cp "$root"/boot/vmlinuz-* "$out/vmlinuz"
+    # New files: a medium that is just being made has links to the old ones.
+    cp --remove-destination "$cache/initrd.img" "$out/initrd.img"
+    cp --remove-destination "$root"/boot/vmlinuz-* "$out/vmlinuz"
 }
 
 # What the running system never reads, or must not share with another installation.
 clean() {
     rm -rf "${root:?}"/boot/* "$root"/vmlinuz* "$root"/initrd.img* "$root"/usr/lib/firmware/{intel-ucode,amd-ucode} \
         "$root"/etc/machine-id "$root"/var/lib/dbus/machine-id "$root"/etc/ssh/ssh_host_* "$root"/etc/hostname "$root"/etc/nvme/host{id,nqn} \
-        "$root"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$root"/etc/apt/sources.list* "$root"/etc/resolv.conf \
+        "$root"/etc/{passwd,group,shadow,gshadow,subuid,subgid}- "$root"/etc/apt/{sources.list*,apt.conf.d/99mmdebstrap} "$root"/etc/resolv.conf \
         "$root"/etc/initramfs-tools "$root"/usr/share/initramfs-tools "$root"/etc/.pwd.lock \
         "$root"/usr/share/{bash-completion/completions/ceph*,bug,doc-base,menu,pixmaps,icons,applications,zsh} \
         "$root"/var/cache/* "$root"/var/lib/apt/* "$root"/var/lib/systemd/* "$root"/var/log/* "$root"/var/lib/ucf \
@@ -130,7 +133,7 @@ squash() {
     rm -f "$out/lodge.squashfs.new"
     # Times after the sources' are set to it, so that no file tells when it was built.
     SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH mksquashfs "$root" "$out/lodge.squashfs.new" -comp zstd -Xcompression-level "$level" \
-        -noappend -no-exports -no-xattrs -quiet -no-progress -processors "$(nproc)" >"$out/squash.log" 2>&1 ||
+        -noappend -exit-on-error -no-exports -no-xattrs -quiet -no-progress -processors "$(nproc)" >"$out/squash.log" 2>&1 ||
         die "the image cannot be compressed: $(tail -n 1 "$out/squash.log")"
     mv "$out/lodge.squashfs.new" "$out/lodge.squashfs"
 }
@@ -144,6 +147,7 @@ report() {
 main() {
     local key
     mkdir -p "$out"
+    take_lock "$cache/base.lock" # what lies below this image stays as it is meanwhile
     take_lock "$out/lock"
     key=$({ cat "$cache/base.stamp" "$build/deb/trixie/stamp" "$cache/keymaps/.stamp"; echo "$level"
         hash_of "$here" "$tree/iso/first-boot"; } | text_hash)

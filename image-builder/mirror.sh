@@ -45,6 +45,7 @@ refresh() {
 [ $# -eq 1 ] || { echo "usage: mirror.sh DIST" >&2; exit 2; }
 dist=$1 state=$cache/apt/$1
 mkdir -p "$state"
+take_lock "$state/lock"
 sources >"$state/sources.list.new"
 mv "$state/sources.list.new" "$state/sources.list"
 if refresh; then

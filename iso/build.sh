@@ -25,8 +25,8 @@ stage_files() {
     local to=$1
     mkdir -p "$to/lodge" "$to/boot/grub"
     ln "$image"/{lodge.squashfs,vmlinuz,initrd.img,manifest} "$to/lodge/"
-    if [ -n "$answer" ]; then cp "$answer" "$to/lodge/answer.toml"; fi
-    cp "$here/grub.cfg" "$to/boot/grub/grub.cfg"
+    if [ -n "$answer" ]; then install -m 644 "$answer" "$to/lodge/answer.toml"; fi
+    install -m 644 "$here/grub.cfg" "$to/boot/grub/grub.cfg"
     (cd "$to/lodge" && sha256sum ./* >../sha256sums && mv ../sha256sums .)
 }
 
@@ -52,6 +52,7 @@ assemble() {
 
 main() {
     local key scratch
+    take_lock "$image/lock"
     key=$({ cat "$image/stamp"; hash_of "$here/build.sh" "$here/grub.cfg"; if [ -n "$answer" ]; then cat "$answer"; fi; } | text_hash)
     if is_made "$stamp" "$key" && [ -e "$iso" ]; then
         say "$iso is up to date, $(megabytes "$(stat -c %s "$iso")")"

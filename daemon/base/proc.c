@@ -53,6 +53,17 @@ static int place_fds(const struct proc_spec *spec, const int *standard)
     return 0;
 }
 
+/* lodged is kept from the kernel's OOM killer; what it starts, guests with it, is like any other program. */
+static void become_mortal(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    char first;
+    if (fd >= 0 && read(fd, &first, 1) == 1 && first == '-') {
+        ssize_t n = pwrite(fd, "0", 1, 0);
+        (void)n;
+    }
+}
+
 static _Noreturn void child_exec(const struct proc_spec *spec, const int *standard, int status_fd)
 {
     sigset_t none;
@@ -60,6 +71,7 @@ static _Noreturn void child_exec(const struct proc_spec *spec, const int *standa
     for (int s = 1; s < SIGRTMIN; s++)
         signal(s, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    become_mortal();
     int keep = fcntl(status_fd, F_DUPFD_CLOEXEC, 100);
     const char *const *env = spec->env ? spec->env : plain_env;
     if ((spec->new_session && setsid() < 0) || place_fds(spec, standard) < 0 ||

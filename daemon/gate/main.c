@@ -98,6 +98,11 @@ static int listen_on(const char *where, int *ret_fd, struct err *e)
     if (r != 0)
         return err_set(e, ERR_INVALID, "--listen %s: %s", where, gai_strerror(r));
     int fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1, zero = 0;
+    if (fd < 0 && errno == EAFNOSUPPORT && streq(bare, "::")) { /* a kernel without IPv6 */
+        freeaddrinfo(list);
+        snprintf(host, sizeof(host), "0.0.0.0:%s", colon + 1);
+        return listen_on(host, ret_fd, e);
+    }
     if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
         if (list->ai_family == AF_INET6)
@@ -109,7 +114,8 @@ static int listen_on(const char *where, int *ret_fd, struct err *e)
     if (r < 0 || listen(fd, 1024) < 0) {
         err_errno(e, r < 0 ? saved : errno, "cannot listen on %s", where);
         close_p(&fd);
-        return err_hint(e, "another program may use that port: choose another one with --listen");
+        return err_hint(e, "another program may use that port: choose another one with --listen "
+                           "(LODGE_LISTEN in /etc/default/lodge)");
     }
     *ret_fd = fd;
     return 0;

@@ -5,6 +5,7 @@
 # it installs and for what, asks sudo where it is not root, and installs them without starting or enabling a service:
 # installing what `make run` needs must not change what the machine does.
 set -euo pipefail
+export LC_ALL=C.UTF-8 # what apt says is read
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 groups_known="build run test lint fuzz bench image appliance"
@@ -45,7 +46,6 @@ run,test,bench,appliance | cmd:qemu-img | qemu-utils | disk images
 run,test,appliance | file:/usr/share/OVMF/OVMF_CODE*.fd | ovmf | UEFI firmware for guests
 run,test,bench | file:/usr/lib/*/liblxc.so.1 | liblxc1t64 liblxc1 | system containers
 run,test,bench | file:/usr/share/lxc/config/common.seccomp | liblxc-common | system containers
-run,test | cmd:newuidmap | uidmap | id ranges of containers
 run,test,bench | cmd:dnsmasq | dnsmasq-base | addresses for guests
 run,test,bench | cmd:ip | iproute2 | links and bridges
 run,test,bench | cmd:nft | nftables | firewall and address translation

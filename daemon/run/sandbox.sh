@@ -67,16 +67,6 @@ mount_libvirt() {
     done
 }
 
-# newuidmap, which liblxc uses where it is installed, asks these files even when root calls it. The ranges are those that
-# the registry gives out.
-mount_id_ranges() {
-    local file
-    echo "root:1000000:4000000000" >/run/subid
-    for file in /etc/subuid /etc/subgid; do
-        if [ -e "$file" ]; then mount --bind /run/subid "$file"; fi
-    done
-}
-
 # libvirt does not start without the user that it would run QEMU as, even when it is told another; on Debian 12 only the
 # package that also starts libvirt on the host makes it.
 mount_accounts() {
@@ -101,7 +91,6 @@ mount_all() {
     rm -rf "$state/libvirt/run"
     find "$state/run" -mindepth 1 -maxdepth 1 ! -name lock ! -name first-password -exec rm -rf {} +
     mount_libvirt
-    mount_id_ranges
     mount_accounts
 }
 

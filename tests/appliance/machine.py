@@ -5,6 +5,7 @@
 
 A running machine is saved to a file (save) and goes on from it as often as one likes, each time on layers of its disks
 (overlay, incoming=). Disks and sticks can be plugged in while it runs. QEMU is always ended, with the interpreter too, however that ends."""
+import codecs
 import ctypes
 import json
 import os
@@ -21,6 +22,9 @@ import pyte
 PATIENCE = 4  # every time limit is that of a quick machine, and only there for what hangs
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+# What moves the cursor and sets colours; and one of these whose end has not come yet.
+ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])")
+BEGUN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*|\][^\x07]{0,200}|[()])?$")
 
 
 class TimedOut(AssertionError):
@@ -61,6 +65,8 @@ class Machine:
         self.qmp_path = f"{self.dir}/qmp.sock"
         self.ports = {port: free_port() for port in forward}
         self.text = ""
+        self.unread = ""  # the beginning of an escape sequence
+        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.seen = 0
         self.started = None
         self.command = self._command(cdrom, disks, nics, uefi, memory, cpus, kernel, initrd, append, outside)
@@ -227,8 +233,10 @@ class Machine:
         if not data:
             time.sleep(min(timeout_s, 0.1))
         self.terminal.feed(data)
-        # Without the escape sequences that move the cursor and set colours.
-        self.text += re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])", "", data.decode(errors="replace"))
+        text = ESCAPE.sub("", self.unread + self.decoder.decode(data))
+        begun = BEGUN_ESCAPE.search(text)
+        self.unread = begun.group() if begun else ""
+        self.text += text[:len(text) - len(self.unread)]
 
     def tail(self, n=3000):
         return self.text[-n:]
@@ -270,7 +278,7 @@ class Machine:
         mark = f"done-{os.urandom(4).hex()}"
         self.send(f"{command}; echo {mark[:5]}''{mark[5:]} $?\n")
         start = self.seen
-        found = self.wait_for(mark + r" (\d+)", timeout_s)
+        found = self.wait_for(mark + r" (\d+)(?=\s)", timeout_s)  # bytes come one by one
         output = self.text[start:found.start()].replace("\r", "")
         return int(found.group(1)), output.split("\n", 1)[1] if "\n" in output else ""
 

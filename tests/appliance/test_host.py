@@ -49,6 +49,12 @@ def test_a_virtual_machine_runs_under_kvm_as_no_ones_root_and_answers(host):
     assert "libvirt-" in host.ssh("cat /proc/$(pgrep -o qemu-system)/attr/current"), "AppArmor confines it"
 
 
+def test_when_memory_runs_out_guests_end_and_not_lodged(host):
+    scores = "cat $(pgrep -f '{}' | sed 's|.*|/proc/&/oom_score_adj|')"
+    assert host.ssh(scores.format("^/usr/lib/lodge/lodged")).split() == ["-900"]
+    assert set(host.ssh(scores.format("[q]emu-system|[l]odge-ct|[d]nsmasq")).split()) == {"0"}
+
+
 def test_restarting_the_daemons_touches_no_guest(host):
     before = host.ssh("pgrep -o qemu-system; cat /sys/class/net/lodge0/ifindex; pgrep -f '[l]odge-ct'")
     host.ssh("systemctl restart libvirtd lodged lodge-gate && lodge node list -o name", timeout_s=120)  # who is started, answers
@@ -121,6 +127,7 @@ def test_guests_come_back_after_a_power_cut_also_in_the_other_slot(host):
     with Host(host.disks) as vm:
         vm.wait_for_api(stages.BOOT_S)
         assert wait("the container", lambda: running(vm.api(), "c1"), 120)
+        assert vm.ssh("grep -l ' /proc/meminfo fuse.lxcfs' /proc/[0-9]*/mounts | wc -l").strip() != "0"
         assert wait("a beat of the virtual machine", lambda: beat(vm, "v1"), 240)
         said = vm.ssh(SLOTS).splitlines()
         assert "lodge_slot=a" in said and "lodge_try=" in said and "lodge.slot=b" in said[-1].split(), said

@@ -75,4 +75,5 @@ def test_a_purge_keeps_guests_unless_somebody_agreed(debian):
     ok(debian, f"{DPKG} --purge lodge", 300)
     ok(debian, "test -s /var/lib/lodge/registry.db")
     ok(debian, f"{DPKG} --install /root/lodge.deb && lodge guest show c1", 300)
+    assert "purge-guests" in ok(debian, "debconf-show lodge"), "a purge can ask"
     ok(debian, f"echo lodge lodge/purge-guests boolean true | debconf-set-selections; {DPKG} --purge lodge; test ! -e /var/lib/lodge", 300)

@@ -1,12 +1,13 @@
 // Bundles the console into ../build/webui (or the folder given): modules and styles with hashes in their names below
 // /assets, which the gate lets browsers keep for ever, and an index.html that names them.
 import { build } from "esbuild";
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const out = process.argv[2] ?? join(root, "../build/webui");
+const made = process.argv[2] ?? join(root, "../build/webui");
+const out = `${made}.new`; // takes its place once it is whole
 
 const options = {
   absWorkingDir: root,
@@ -66,4 +67,6 @@ const page = (await readFile(join(root, "src/index.html"), "utf8"))
   .replace("<!-- preloads -->", preloads)
   .replace("<!-- script -->", `<script type="module" src="${named(js)}"></script>`);
 await writeFile(join(out, "index.html"), page);
+await rm(made, { recursive: true, force: true });
+await rename(out, made);
 await writeFile(join(root, "../build/webui.meta.json"), JSON.stringify(main.metafile)).catch(() => undefined);

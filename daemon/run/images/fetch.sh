@@ -1,7 +1,7 @@
 #!/bin/bash
 # fetch.sh CACHEDIR: brings the Debian packages of the starter images into CACHEDIR and writes CACHEDIR/manifest, a line
-# "SHA256 FILE" for each. What the manifest names and the folder holds is not fetched again: remove the folder to get
-# newer versions.
+# "SHA256 FILE" for each. What the manifest names and the folder holds is not fetched again, unless it was fetched on another
+# release of Debian or by another list: remove the folder to get newer versions.
 set -euo pipefail
 cd "${1:?usage: fetch.sh CACHEDIR}"
 
@@ -40,7 +40,14 @@ real_package() {
     esac
 }
 
-complete() { [ -s manifest ] && sha256sum --check --quiet --status manifest; }
+# What was asked for, and of which release.
+asked_for() {
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    printf '%s %s' "${VERSION_ID:-}" "$rows" | sha256sum
+}
+
+complete() { [ -s manifest ] && [ "$(cat key 2>/dev/null)" = "$(asked_for)" ] && sha256sum --check --quiet --status manifest; }
 
 fetch() {
     local row wanted=()
@@ -49,10 +56,11 @@ fetch() {
         # shellcheck disable=SC2086 # alternatives, separated by spaces
         wanted+=("$(real_package "$(first_known $row)")")
     done <<<"$rows"
-    rm -f ./*.deb manifest
+    rm -f ./*.deb manifest key
     echo "images: fetching ${#wanted[@]} Debian packages" >&2
     apt-get -q -o APT::Sandbox::User=root download "${wanted[@]}" >fetch.log 2>&1 || return 1
     sha256sum -- *.deb >manifest.new
+    asked_for >key
     mv manifest.new manifest
 }
 
