@@ -2,6 +2,7 @@
 #include "gate/gate.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 
@@ -9,6 +10,7 @@
 
 #include "base/fs.h"
 
+#define MADE_KEY      "key.pem.made" /* not yet beside its certificate */
 #define VALID_SECONDS (10L * 365 * 24 * 3600)
 
 static int export_pem(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, char **ret_cert, char **ret_key)
@@ -80,6 +82,8 @@ int certificate_load(const char *state_dir, char **ret_cert, char **ret_key, str
         return -1;
     bool have_cert = faccessat(dir, "cert.pem", F_OK, 0) == 0,
          have_key = faccessat(dir, "key.pem", F_OK, 0) == 0;
+    if (have_cert && !have_key) /* the power went between the last two steps below */
+        have_key = renameat(dir, MADE_KEY, dir, "key.pem") == 0;
     if (have_cert != have_key) {
         err_set(e, ERR_DAMAGED, "%s has a %s but no %s", path, have_cert ? "cert.pem" : "key.pem",
             have_cert ? "key.pem" : "cert.pem");
@@ -90,7 +94,9 @@ int certificate_load(const char *state_dir, char **ret_cert, char **ret_key, str
                    ? -1
                    : fs_read(dir, "key.pem", 1 << 20, ret_key, NULL, e);
     if (make_pair(ret_cert, ret_key, e) < 0 ||
-        fs_write_atomic(dir, "key.pem", *ret_key, strlen(*ret_key), 0600, e) < 0)
+        fs_write_atomic(dir, MADE_KEY, *ret_key, strlen(*ret_key), 0600, e) < 0 ||
+        fs_write_atomic(dir, "cert.pem", *ret_cert, strlen(*ret_cert), 0644, e) < 0)
         return -1;
-    return fs_write_atomic(dir, "cert.pem", *ret_cert, strlen(*ret_cert), 0644, e);
+    return renameat(dir, MADE_KEY, dir, "key.pem") < 0 ? err_errno(e, errno, "cannot write %s/key.pem", path)
+                                                       : 0;
 }

@@ -49,6 +49,7 @@ bool is_mounted(const char *mountinfo, const char *folder);
 
 struct status {
     char host[256];
+    char not_made[96]; /* parts of host.json that could not be put in force when the host started; "": none */
     char interface[32]; /* of the console's addresses; "": host.json names no card */
     char card[32];      /* what carries it */
     bool card_there, link;

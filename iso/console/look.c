@@ -7,6 +7,7 @@
 
 #define CERTIFICATE "/var/lib/lodge/tls/cert.pem"
 #define LOCAL       "/var/lib/lodge/local"
+#define NOT_MADE    "/run/lodge/not-rendered" /* by lodge-host, when the host started */
 
 static bool says(const char *card, const char *attribute, const char *wanted)
 {
@@ -36,6 +37,13 @@ static void look_at_network(struct status *s)
     if (getifaddrs(&all) == 0)
         urls_of(all, s->interface, &s->urls);
     freeifaddrs(all);
+}
+
+static void look_at_start(struct status *s)
+{
+    _cleanup_free_ char *parts = NULL;
+    if (place_read(NOT_MADE, &parts, NULL, NULL) == 0)
+        snprintf(s->not_made, sizeof(s->not_made), "%.*s", (int)strcspn(parts, "\n"), parts);
 }
 
 static void look_at_certificate(struct status *s)
@@ -81,6 +89,7 @@ void status_look(struct status *s, bool ask_systemd)
     char *shown = TAKE_PTR(s->shown);
     *s = (struct status){.shown = shown};
     look_at_network(s);
+    look_at_start(s);
     look_at_certificate(s);
     if (ask_systemd)
         look_at_services(s);

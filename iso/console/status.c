@@ -109,6 +109,17 @@ static void say_storage(const struct status *s, struct buf *out)
     status_line(out, "", state);
 }
 
+/* One line: there is no room for more. */
+static void say_note(const struct status *s, struct buf *out)
+{
+    char wrong[STATUS_WIDTH];
+    snprintf(wrong, sizeof(wrong), "host.json is WRONG, not in force: %.24s", s->not_made);
+    if (*s->not_made)
+        status_line(out, "", wrong);
+    else if (s->note)
+        status_line(out, "", s->note);
+}
+
 void status_text(const struct status *s, struct buf *out)
 {
     status_line(out, "Host", s->host);
@@ -119,6 +130,5 @@ void status_text(const struct status *s, struct buf *out)
     say_services(s, out);
     buf_str(out, "\n");
     say_storage(s, out);
-    if (s->note)
-        status_line(out, "", s->note);
+    say_note(s, out);
 }

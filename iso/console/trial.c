@@ -41,7 +41,8 @@ static int put_back(int folder, struct err *e)
     struct err ignored;
     int r = put_back_network(folder, &ignored) == 0 ? unlinkat(folder, BEFORE, 0)
                                                     : renameat(folder, BEFORE, folder, HOST_FILE);
-    return r < 0 ? err_errno(e, errno, "cannot put the network's old configuration back") : 0;
+    return r < 0 || fsync(folder) < 0 ? err_errno(e, errno, "cannot put the network's old configuration back")
+                                      : 0;
 }
 
 /* Keeps what is there, and holds the lock that says somebody decides about it. */
@@ -106,7 +107,7 @@ int trial_keep(struct trial *t, struct err *e)
     _cleanup_close_ int lock = -1, folder = -1;
     if (host_lock(&lock, e) < 0 || open_folder(&folder, e) < 0)
         return -1;
-    if (unlinkat(folder, BEFORE, 0) < 0)
+    if (unlinkat(folder, BEFORE, 0) < 0 || fsync(folder) < 0)
         return err_errno(e, errno, "cannot remove the network's old configuration");
     end(t);
     return 0;

@@ -5,6 +5,7 @@ import pytest
 import stages
 from host import CACHE, MAC, PASSWORD, Host
 from machine import new_disk, overlay
+from rescue import plug
 
 F12 = "\x1b[24~"
 ADDRESS = "10.0.2.77"
@@ -125,3 +126,18 @@ def both_start(vm, left, new):
     assert len(set(ok(vm, f"blkid -s UUID -o value {left}2 {new}2").split())) == 2
     assert ok(vm, f"lsblk -nro PARTLABEL {new}1").strip().endswith("-bios")
     assert ok(vm, f"dd if={new} bs=440 count=1 status=none | grep -ac GRUB").strip() == "1"
+
+
+# A start and a stop write into each half that it is alone.
+RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 /dev/sda$part && mdadm --quiet --stop /dev/md9 || exit 1; done"""
+
+
+def test_disks_that_each_ran_alone_start_nothing(disks, tmp_path):
+    """Arrays would begin with one part from here and one from there."""
+    halves = [overlay(disk, tmp_path / f"{n}.qcow2") for n, disk in enumerate(disks)]
+    for half in halves:
+        with stages.rescued() as vm:
+            plug(vm, half)
+            ok(vm, f"mdadm --quiet --stop --scan; ({RUN_ALONE})")
+    with Host(halves) as vm:
+        vm.wait_for("each of its two disks has run without the other", stages.BOOT_S)

@@ -15,7 +15,10 @@ AROUND = """
 panic() { echo "panic: $1"; exit 1; }
 naps=0
 sleep() { naps=$((naps + 1)); if [ "$naps" = "${LATE:-}" ]; then mv "$LODGE_BOOT_ROOT/later" "$LODGE_BOOT_ROOT/sys/block/md127"; fi; }
-mdadm() { ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi; }
+mdadm() {
+    if [ "$1" = --examine ]; then printf 'x\n   Array State : %s (A == active)\n' "$(cat "$LODGE_BOOT_ROOT/state-of/${2##*/}")"; return; fi
+    ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi
+}
 lvm() { if [ -n "${NO_VOLUME:-}" ]; then return 5; fi; ran lvm "$@"; }
 mount() { ran mount "$@"; }
 modprobe() { :; }
@@ -23,7 +26,11 @@ readlink() { echo "$2"; }
 ran() { echo "$@" | sed "s,$LODGE_BOOT_ROOT,,g" >>"$LODGE_BOOT_ROOT/ran"; }
 . "$SCRIPT"
 lodge_take_id
-if [ "$1" = local ]; then lodge_dir=$LODGE_BOOT_ROOT; lodge_mount_local; else lodge_find "$1" || exit 1; fi
+case $1 in
+    local) lodge_dir=$LODGE_BOOT_ROOT; lodge_mount_local ;;
+    histories) lodge_check_histories ;;
+    *) lodge_find "$1" || exit 1 ;;
+esac
 """
 
 SHELLS = [shell for shell in (["dash"], ["busybox", "sh"], ["bash", "--posix"]) if shutil.which(shell[0])]
@@ -51,6 +58,16 @@ def machine(request, tmp_path):
             (slave / "uevent").write_text(f"DEVNAME={partition}\nPARTN=5\nPARTNAME=lodge-{installation}-{name}\n")
             if installation == OWN:
                 (tmp_path / "half").write_text(f"lodge-{installation}-{name}")
+
+        def member(self, partition, name, array, state):
+            """A half that is in an array that runs, or in none, and what it believes of both."""
+            folder = tmp_path / f"sys/class/block/{partition}"
+            (folder / "holders").mkdir(parents=True)
+            (folder / "uevent").write_text(f"DEVNAME={partition}\nPARTNAME=lodge-{name}\n")
+            if array:
+                (folder / "holders" / array).touch()
+            (tmp_path / "state-of").mkdir(exist_ok=True)
+            (tmp_path / "state-of" / partition).write_text(state)
 
         def fstab(self, text=f"/dev/lodge_{OWN}/local /var/lib/lodge/local xfs nofail 0 0\n"):
             (tmp_path / "etc").mkdir(exist_ok=True)
@@ -114,6 +131,23 @@ def test_a_disk_that_spins_up_late_is_waited_for_and_then_started_alone(machine,
     (tmp_path / "sys/block/md127").rename(tmp_path / "later")
     assert machine.find("state", f"lodge.id={OWN} lodge.mirror", LATE="200") == (f"/dev/md/lodge-{OWN}-state", 0)
     assert machine.ran() == ["--run /dev/md127"]
+
+
+@pytest.mark.parametrize("other, believes, starts", [
+    (None, "AA", True),  # one disk is gone
+    ("md1", "AA", True),  # both are there
+    ("", "AA", True),  # the other one was left out, and has not run since
+    ("", ".A", False)])  # the other one has run alone
+def test_disks_that_each_ran_alone_start_nothing(machine, other, believes, starts):
+    machine.member("sda5", f"{OWN}-state", "md1", "AA" if other else "A.")
+    machine.member("sda1", f"{OWN}-bios", "", "")
+    machine.member("sdc5", f"{OTHER}-state", "", ".A")
+    if other is not None:
+        machine.member("sdb5", f"{OWN}-state", other, believes)
+    out, status = machine.find("histories", f"lodge.id={OWN} lodge.mirror")
+    assert (status == 0) == starts, out
+    if not starts:
+        assert "each of its two disks has run without the other" in machine.said() and "Take out the disk" in machine.said()
 
 
 def mounts_of(device):

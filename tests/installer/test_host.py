@@ -185,13 +185,11 @@ def test_the_first_administrators_hash_is_given_once_and_forgotten(host):
     assert host.read()["admin"]["password_hash"] == HASH, "lodged may fail to take it: the next start gives it again"
     first_start = host.root / "run/lodge/first-start"
     assert f"ConditionPathExists=|/{first_start.relative_to(host.root)}\n" in FIRST_BOOT.read_text()
-    first_start.unlink()  # as a restart does
-    given.unlink()
-    (host.root / "var/lib/lodge/registry.db").touch()
+    (host.root / "var/lib/lodge/registry.db").touch()  # a power cut: lodged had begun, and had no user yet
+    given.write_text("")
+    first_start.unlink()
     render(host)
-    assert not given.exists() and not first_start.exists()
-    assert host.read()["admin"] == {} and host.read()["hostname"] == "host1"
-    assert stat.S_IMODE(host.config.stat().st_mode) == 0o600
+    assert given.read_text() == f"{HASH}\n" and first_start.exists()
 
 
 def test_the_first_boot_forgets_the_hash_and_runs_its_script_once(host):
@@ -273,6 +271,26 @@ def test_a_configuration_that_cannot_be_understood_is_said_and_starts_without_it
     done = host.run("render")
     assert done.returncode == 1 and "cannot be understood" in done.stderr
     assert host.text("etc/hostname") == "lodge-live\n"
+
+
+@pytest.mark.parametrize("change, part", [({"network": {"dns": "192.0.2.53"}}, "network"), ({"root": {"ssh_keys": KEY}}, "root"),
+                                          ({"time": {"ntp": 5}}, "time"), ({"network": {"nics": "lan0"}}, "network")])
+def test_a_wrong_value_costs_its_own_part_only_and_is_said(host, change, part):
+    whole = configuration(root={"password_hash": HASH}, admin={"password_hash": HASH})
+    whole["network"] |= {"mode": "static", "address": "192.0.2.10/24"}
+    host.configure({key: whole.get(key, {}) | change[key] if key in change else value for key, value in (whole | change).items()})
+    done = host.run("render")
+    assert done.returncode == 1 and f"not made of it: {part}\n" in done.stderr, done.stderr
+    assert host.text("run/lodge/not-rendered") == f"{part}\n"
+    assert "/var/lib/lodge/local xfs" in host.text("etc/fstab") and host.text("etc/hostname") == "host1\n"
+    assert (HASH in host.text("etc/shadow")) == (part != "root")
+    assert (host.root / "etc/systemd/network/40-br0.network").exists() == (part != "network")
+
+
+def test_the_keys_that_restart_a_machine_do_nothing_to_a_host(host):
+    render(host)
+    assert os.readlink(host.root / "etc/systemd/system/ctrl-alt-del.target") == "/dev/null"
+    assert not (host.root / "run/lodge/not-rendered").exists()
 
 
 def test_wrong_usage_says_what_there_is(host):

@@ -237,6 +237,7 @@ static void the_fullest_screen_still_fits(void **state)
     s.local_mounted = false;
     s.mirror = MIRROR_HALF;
     s.note = "A network that nobody confirmed was taken back.";
+    snprintf(s.not_made, sizeof(s.not_made), "mounts root admin machine_id names time network keys");
     _cleanup_free_ char *shown =
         mem_strdup("Id=lodged.service\nActiveState=activating\nSubState=auto-restart\n\n"
                    "Id=lodge-gate.service\nActiveState=activating\nSubState=auto-restart\n\n"
