@@ -1,4 +1,4 @@
-"""The first administrator's password as the installer leaves it: only its hash, in a file that counts once."""
+"""The first start: the administrator's password as the installer leaves it, only its hash, in a file that counts once; the certificate."""
 
 import pytest
 
@@ -58,3 +58,20 @@ def test_a_file_without_a_whole_hash_stops_the_start_and_stays(pair, text):
     file.write_text(GIVEN_HASH)
     pair.start()
     assert may_sign_in(pair, GIVEN)
+
+
+def test_a_power_cut_while_the_certificate_is_made_costs_nothing(own):
+    """Its key gets its name last: with the certificate beside it, it is taken; alone, a new pair is made."""
+    pair = own().start()
+    tls = pair.state / "tls"
+    first = (tls / "cert.pem").read_bytes()
+    pair.stop_gate()
+    (tls / "key.pem").rename(tls / "key.pem.made")
+    pair.start_gate()
+    assert pair.api("admin").get("/session").status == 200 and (tls / "cert.pem").read_bytes() == first
+    pair.stop_gate()
+    (tls / "key.pem").rename(tls / "key.pem.made")
+    (tls / "cert.pem").unlink()
+    pair.start_gate()
+    assert pair.api("admin").get("/session").status == 200 and (tls / "cert.pem").read_bytes() != first
+    assert sorted(path.name for path in tls.iterdir()) == ["cert.pem", "key.pem"]
