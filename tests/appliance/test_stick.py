@@ -128,8 +128,8 @@ def both_start(vm, left, new):
     assert ok(vm, f"dd if={new} bs=440 count=1 status=none | grep -ac GRUB").strip() == "1"
 
 
-# A start and a stop write into each half that it is alone.
-RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 /dev/sda$part && mdadm --quiet --stop /dev/md9 || exit 1; done"""
+# What is started and may be written has in each half that it is alone.
+RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 /dev/sda$part && mdadm --readwrite /dev/md9 && mdadm --quiet --stop /dev/md9 || exit 1; done"""
 
 
 def test_disks_that_each_ran_alone_start_nothing(disks, tmp_path):
