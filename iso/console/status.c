@@ -114,10 +114,10 @@ static void say_note(const struct status *s, struct buf *out)
 {
     char wrong[STATUS_WIDTH];
     snprintf(wrong, sizeof(wrong), "host.json is WRONG, not in force: %.24s", s->not_made);
-    if (*s->not_made)
-        status_line(out, "", wrong);
-    else if (s->note)
+    if (s->note)
         status_line(out, "", s->note);
+    else if (*s->not_made)
+        status_line(out, "", wrong);
 }
 
 void status_text(const struct status *s, struct buf *out)

@@ -28,7 +28,7 @@ build_figures() {
 
 # A row is files, one after the other, beside the other row: machines have one processor each. host and cards
 # begin with what test_install leaves, or wait for it.
-rows=("install host package iso" "stick interrupted cards faults")
+rows=("install host package iso faults" "stick interrupted cards")
 last="figures" # alone
 
 pytest=(/usr/bin/python3 -B -m pytest -p no:cacheprovider -q --durations=5)

@@ -16,7 +16,7 @@ panic() { echo "panic: $1"; exit 1; }
 naps=0
 sleep() { naps=$((naps + 1)); if [ "$naps" = "${LATE:-}" ]; then mv "$LODGE_BOOT_ROOT/later" "$LODGE_BOOT_ROOT/sys/block/md127"; fi; }
 mdadm() {
-    if [ "$1" = --examine ]; then printf 'x\n   Array State : %s (A == active)\n' "$(cat "$LODGE_BOOT_ROOT/state-of/${2##*/}")"; return; fi
+    if [ "$1" = --examine ]; then cat "$LODGE_BOOT_ROOT/state-of/${2##*/}"; return; fi
     ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi
 }
 lvm() { if [ -n "${NO_VOLUME:-}" ]; then return 5; fi; ran lvm "$@"; }
@@ -59,15 +59,17 @@ def machine(request, tmp_path):
             if installation == OWN:
                 (tmp_path / "half").write_text(f"lodge-{installation}-{name}")
 
-        def member(self, partition, name, array, state):
-            """A half that is in an array that runs, or in none, and what it believes of both."""
+        def member(self, partition, name, array, believes, role="Active device 1"):
+            """A half that is in an array, which runs (clean) or waits (inactive), or in none, and what it believes of both."""
             folder = tmp_path / f"sys/class/block/{partition}"
             (folder / "holders").mkdir(parents=True)
             (folder / "uevent").write_text(f"DEVNAME={partition}\nPARTNAME=lodge-{name}\n")
             if array:
-                (folder / "holders" / array).touch()
+                (folder / "holders/md1/md").mkdir(parents=True)
+                (folder / "holders/md1/md/array_state").write_text(f"{array}\n")
             (tmp_path / "state-of").mkdir(exist_ok=True)
-            (tmp_path / "state-of" / partition).write_text(state)
+            (tmp_path / "state-of" / partition).write_text(
+                f"          State : clean\n   Device Role : {role}\n   Array State : {believes} ('A' == active, '.' == missing, 'R' == replacing)\n")
 
         def fstab(self, text=f"/dev/lodge_{OWN}/local /var/lib/lodge/local xfs nofail 0 0\n"):
             (tmp_path / "etc").mkdir(exist_ok=True)
@@ -133,17 +135,22 @@ def test_a_disk_that_spins_up_late_is_waited_for_and_then_started_alone(machine,
     assert machine.ran() == ["--run /dev/md127"]
 
 
-@pytest.mark.parametrize("other, believes, starts", [
-    (None, "AA", True),  # one disk is gone
-    ("md1", "AA", True),  # both are there
-    ("", "AA", True),  # the other one was left out, and has not run since
-    ("", ".A", False)])  # the other one has run alone
-def test_disks_that_each_ran_alone_start_nothing(machine, other, believes, starts):
-    machine.member("sda5", f"{OWN}-state", "md1", "AA" if other else "A.")
-    machine.member("sda1", f"{OWN}-bios", "", "")
-    machine.member("sdc5", f"{OTHER}-state", "", ".A")
-    if other is not None:
-        machine.member("sdb5", f"{OWN}-state", other, believes)
+STATE = f"{OWN}-state"
+
+
+@pytest.mark.parametrize("members, starts", [
+    ([("sda5", STATE, "clean", "A.")], True),  # one disk is gone
+    ([("sda5", STATE, "clean", "AA"), ("sdb5", STATE, "clean", "AA")], True),
+    ([("sda5", STATE, "clean", "A."), ("sdb5", STATE, "", "AA")], True),  # one was left out, and has not run since
+    ([("sda5", STATE, "", "A."), ("sdb5", STATE, "inactive", "AA")], True),  # it came first, and the other is just being looked at
+    ([("sda5", STATE, "clean", "A."), ("sdb5", STATE, "", "A.", "spare")], True),  # it is about to be filled
+    ([("sda5", STATE, "active", "AA"), ("sdb5", STATE, "active", "AA"), ("sdc5", STATE, "", ".A")], True),  # a third one
+    ([("sda5", STATE, "clean", "A."), ("sdb5", f"{OTHER}-state", "", ".A")], True),
+    ([("sda5", STATE, "clean", "A."), ("sdb5", STATE, "", ".A")], False),
+    ([("sda5", STATE, "read-auto", "A."), ("sdb5", STATE, "", ".A")], False)])
+def test_disks_that_each_ran_alone_start_nothing(machine, members, starts):
+    for member in members:
+        machine.member(*member)
     out, status = machine.find("histories", f"lodge.id={OWN} lodge.mirror")
     assert (status == 0) == starts, out
     if not starts:

@@ -287,6 +287,13 @@ def test_a_wrong_value_costs_its_own_part_only_and_is_said(host, change, part):
     assert (host.root / "etc/systemd/network/40-br0.network").exists() == (part != "network")
 
 
+def test_what_is_put_right_is_no_longer_said_to_be_wrong(host):
+    (host.root / "run/lodge").mkdir(parents=True, exist_ok=True)
+    (host.root / "run/lodge/not-rendered").write_text("root network\n")
+    host.run("apply-network")
+    assert host.text("run/lodge/not-rendered") == "root \n"
+
+
 def test_the_keys_that_restart_a_machine_do_nothing_to_a_host(host):
     render(host)
     assert os.readlink(host.root / "etc/systemd/system/ctrl-alt-del.target") == "/dev/null"
