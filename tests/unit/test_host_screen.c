@@ -225,6 +225,17 @@ static void what_is_wrong_with_the_address_is_said_with_what_to_do(void **state)
     }
 }
 
+static void what_was_not_put_in_force_is_said_in_one_line(void **state)
+{
+    (void)state;
+    struct status s = good();
+    _cleanup_buf_ struct buf out = {0};
+    snprintf(s.not_made, sizeof(s.not_made), "network time mounts root admin machine_id names keys");
+    status_text(&s, &out);
+    assert_non_null(strstr(out.data, "host.json is WRONG, not in force: network time"));
+    assert_fits(out.data);
+}
+
 static void the_fullest_screen_still_fits(void **state)
 {
     (void)state;
@@ -237,7 +248,6 @@ static void the_fullest_screen_still_fits(void **state)
     s.local_mounted = false;
     s.mirror = MIRROR_HALF;
     s.note = "A network that nobody confirmed was taken back.";
-    snprintf(s.not_made, sizeof(s.not_made), "mounts root admin machine_id names time network keys");
     _cleanup_free_ char *shown =
         mem_strdup("Id=lodged.service\nActiveState=activating\nSubState=auto-restart\n\n"
                    "Id=lodge-gate.service\nActiveState=activating\nSubState=auto-restart\n\n"
@@ -445,6 +455,7 @@ int main(void)
         cmocka_unit_test(only_the_very_folder_counts_as_mounted),
         cmocka_unit_test(lines_are_wrapped_at_blanks),
         cmocka_unit_test(what_is_wrong_with_the_address_is_said_with_what_to_do),
+        cmocka_unit_test(what_was_not_put_in_force_is_said_in_one_line),
         cmocka_unit_test(the_fullest_screen_still_fits),
         cmocka_unit_test(what_was_typed_is_checked_with_a_reason),
         cmocka_unit_test(by_dhcp_only_card_and_vlan_count),
