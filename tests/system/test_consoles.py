@@ -151,8 +151,8 @@ def test_a_shell_in_a_container_has_a_terminal_of_its_own(api, guest):
         assert answer_of(ws, "hostname") == "box"
         ws.control(resize=[132, 50])
         wait_for(lambda: answer_of(ws, "stty size") == "50 132", "the new size")
-        ws.type("sleep 100\n")
-        time.sleep(0.3)
+        ws.type("sh -c 'echo in fore''ground; exec sleep 100'\n")
+        ws.read_until("in foreground\r\n")
         ws.type("\x03")
         assert answer_of(ws, "echo interrupted") == "interrupted"
         ws.type("exit 3\n")
