@@ -1,7 +1,7 @@
 #!/bin/bash
-# build.sh [--output FILE] [ANSWER]: build/lodge-VERSION.iso (with an answer file on it, which installs without a question,
+# build.sh [--output FILE] [ANSWER [FIRST-BOOT]]: build/lodge-VERSION.iso (with an answer file on it, which installs without a question,
 # lodge-VERSION-unattended.iso), or FILE, from build/image: starts by BIOS and by UEFI, from CD and from a USB stick, on a screen and on a
-# serial port. The same image, answer file and GRUB give the same bits.
+# serial port. FIRST-BOOT is the script that the answer's [first-boot] takes from-iso. The same image, files and GRUB give the same bits.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=../image-builder/lib.sh source-path=SCRIPTDIR
@@ -15,7 +15,7 @@ if [ "${1:-}" = --output ]; then
     iso=${2:?--output needs a file} stamp=$2.stamp
     shift 2
 fi
-answer=${1:-}
+answer=${1:-} first_boot=${2:-}
 # Another name: it installs without a question, and may hold passwords.
 : "${iso:=$build/lodge-$version${answer:+-unattended}.iso}" "${stamp:=$image/iso${answer:+-unattended}.stamp}"
 SOURCE_DATE_EPOCH=$(source_date_epoch)
@@ -26,6 +26,8 @@ stage_files() {
     mkdir -p "$to/lodge" "$to/boot/grub"
     ln "$image"/{lodge.squashfs,vmlinuz,initrd.img,manifest} "$to/lodge/"
     if [ -n "$answer" ]; then install -m 644 "$answer" "$to/lodge/answer.toml"; fi
+    if [ -n "$first_boot" ]; then install -m 644 "$first_boot" "$to/lodge/first-boot"; fi
+    install -m 644 "$tree/docs/install.md" "$to/install.md"
     install -m 644 "$here/grub.cfg" "$to/boot/grub/grub.cfg"
     (cd "$to/lodge" && sha256sum ./* >../sha256sums && mv ../sha256sums .)
 }
@@ -50,10 +52,21 @@ assemble() {
     mv "$iso.new" "$iso"
 }
 
+# The installer would refuse the answer on each machine.
+check_first_boot() {
+    local wanted=no
+    if [ -n "$answer" ] && grep -qE "^[[:space:]]*source[[:space:]]*=[[:space:]]*[\"']from-iso[\"']" "$answer"; then wanted=yes; fi
+    case $wanted:$first_boot in
+        yes:) die "$answer takes its script for the first boot from-iso: name that too (make iso ANSWER=$answer FIRST_BOOT=file)" ;;
+        no:?*) die "$first_boot would be used by nobody: write [first-boot] source = \"from-iso\" into the answer file" ;;
+    esac
+}
+
 main() {
     local key scratch
+    check_first_boot
     take_lock "$image/lock"
-    key=$({ cat "$image/stamp"; hash_of "$here/build.sh" "$here/grub.cfg"; if [ -n "$answer" ]; then cat "$answer"; fi; } | text_hash)
+    key=$({ cat "$image/stamp"; hash_of "$here/build.sh" "$here/grub.cfg" "$tree/docs/install.md"; cat "${@:-/dev/null}"; } | text_hash)
     if is_made "$stamp" "$key" && [ -e "$iso" ]; then
         say "$iso is up to date, $(megabytes "$(stat -c %s "$iso")")"
         return 0
@@ -68,4 +81,4 @@ main() {
     make_stamp "$stamp" "$key"
 }
 
-main
+main "$@"

@@ -5,6 +5,8 @@
 #include <gnutls/gnutls.h>
 #include <sys/stat.h>
 
+#include "iso/common/secret.h"
+
 #define ZONES "/usr/share/zoneinfo/"
 
 static bool no(char *why, const char *text)
@@ -72,7 +74,13 @@ const struct keyboard *keyboard_named(const char *name)
 
 static bool keyboard(const char *text, char why[static WHY_MAX])
 {
-    return keyboard_named(text) ? true : no(why, "is no keyboard layout that Lodge has");
+    if (keyboard_named(text))
+        return true;
+    no(why, "is no keyboard layout that Lodge has");
+    for (size_t i = 0; i < n_keyboards; i++) /* as others call it: us, en-US */
+        if (streq(text, keyboards[i].keymap) || strcasecmp(text, keyboards[i].name) == 0)
+            snprintf(why, WHY_MAX, "is no keyboard layout that Lodge has; \"%s\" is", keyboards[i].name);
+    return false;
 }
 
 /* Where there is no time zone database, the shape has to do. */
@@ -177,11 +185,10 @@ static bool password_hash(const char *text, char why[static WHY_MAX])
         known |= text_starts(text, methods[i]);
     if (!known)
         return no(why, *text == '$' ? "is a hash of a method that is not taken" : "is no password hash");
-    const char *last = strrchr(text, '$');
     for (const char *p = text; *p; p++)
         if (*p <= ' ' || *p >= 0x7f || strchr(":;*!\\", *p))
             return no(why, "holds a character that no hash has");
-    return strlen(last) > 30 ? true : no(why, "is cut off: the hash behind the last $ is too short");
+    return secret_hash_is_whole(text) ? true : no(why, "is cut off or altered: no password can match it");
 }
 
 /* Lodge's own users have no other method. */
@@ -230,6 +237,13 @@ static bool ssh_key(const char *text, char why[static WHY_MAX])
         return whole ? true : no(why, "is a public key that was cut off or altered");
     }
     return no(why, "is no public key of OpenSSH");
+}
+
+/* Links lead to disks on the machine itself only, and an answer can be compared with another one's inventory.
+ */
+static bool disk_name(const char *text, char why[static WHY_MAX])
+{
+    return text_starts(text, "/dev/disk/") ? no(why, "is the name of a link") : true;
 }
 
 static bool script(const char *text, char why[static WHY_MAX])
@@ -402,6 +416,8 @@ const struct format format_time_server = {
     time_server, "Write a name or address such as \"ntp.example.org\".", false};
 const struct format format_filter = {
     filter, "Write what it must be; * stands for any text, ? for one character.", false};
+const struct format format_disk_name = {
+    disk_name, "Write the serial number at its end, or the WWN as \"0x5002538e40a1b2c3\".", false};
 const struct format format_script = {script, "Begin it with a line such as #!/bin/bash.", false};
 const struct format format_local_size = {
     local_size, "Write a size such as \"100GiB\", or a share such as \"50%\".", false};

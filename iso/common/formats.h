@@ -19,7 +19,8 @@ struct format {
 
 extern const struct format format_keyboard, format_timezone, format_fqdn, format_host_name, format_password,
     format_password_hash, format_yescrypt_hash, format_ssh_key, format_cidr, format_address, format_nic_mac,
-    format_https_url, format_fingerprint, format_time_server, format_filter, format_script, format_local_size;
+    format_https_url, format_fingerprint, format_time_server, format_filter, format_disk_name, format_script,
+    format_local_size;
 
 struct keyboard {
     const char *name;   /* as in an answer; where Proxmox has the same layout, its name: "de-ch" */

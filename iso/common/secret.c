@@ -23,6 +23,13 @@ int secret_hash(const char *password, char **ret, struct err *e)
     return 0;
 }
 
+bool secret_hash_is_whole(const char *hash)
+{
+    _cleanup_(crypt_data_free) struct crypt_data *data = mem_new(struct crypt_data, 1);
+    const char *made = crypt_rn("", hash, data, sizeof(*data));
+    return made && strlen(made) == strlen(hash);
+}
+
 bool secret_matches(const char *password, const char *hash)
 {
     if (!hash || *hash != '$')

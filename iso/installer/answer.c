@@ -14,8 +14,6 @@ static const struct {
         "Remove it: Lodge mirrors no packages, and keyboard and timezone are keys of their own."},
     {"global", "mailto", "Remove it: Lodge's host sends no mail."},
     {"global", "reboot-on-error", "Remove it: a failed installation shows why and waits."},
-    {"global", "root_password", "Write: root-password"},
-    {"global", "root_ssh_keys", "Write: root-ssh-keys"},
     {"disk-setup", "filesystem", "Remove it: Lodge's layout is fixed; see [storage]."},
     {"disk-setup", "zfs", "Remove it; two disks become a mirror with mirror = true."},
     {"disk-setup", "lvm", "Remove it; sizes are in [storage]."},
@@ -26,9 +24,14 @@ static const struct {
     {"disk-setup", "filter.ID_WWN", "Write: filter.wwn"},
     {"disk-setup", "filter.ID_MODEL", "Write: filter.model"},
     {"disk-setup", "filter.DEVNAME", "Write: filter.name, without /dev/"},
+    {"disk-setup", "filter.ID_PATH", "Write: filter.serial, filter.wwn, filter.model or filter.name"},
     {"network", "filter.ID_NET_NAME_MAC", "Write: filter.mac = \"52:54:00:12:34:56\""},
     {"network", "filter.ID_NET_NAME", "Write: filter.name"},
+    {"network", "filter.ID_NET_NAME_PATH", "Write: filter.name"},
+    {"network", "filter.ID_PATH", "Write: filter.mac or filter.name"},
+    {"network", "interface-name-pinning", "Remove it: each card's name is pinned to its address."},
     {"first-boot", "ordering", "Remove it: the script runs when the host is up and on the network."},
+    {"post-installation-webhook", "", "Remove it: a script in [first-boot] can tell somebody."},
 };
 
 static const char *foreign_advice(const char *section, const char *name)
@@ -76,26 +79,41 @@ static void unknown_section(const struct toml *t, struct complaints *c)
     for (size_t i = 0; i < n_answer_sections; i++)
         keep_nearer(answer_sections[i].name, t->key, &best, &nearest);
     _cleanup_free_ char *key = mem_printf("[%s]", t->key);
-    _cleanup_free_ char *write = best ? mem_printf("Did you mean [%s]?", best) : NULL;
+    const char *advice = foreign_advice(t->key, "");
+    _cleanup_free_ char *write = advice ? mem_strdup(advice)
+                                 : best ? mem_printf("Did you mean [%s]?", best)
+                                        : NULL;
     complain(c, t->line, key,
         write ? write : "The sections are global, users, network, disk-setup, storage, first-boot.",
         "there is no such section");
 }
 
+/* Proxmox's older names have _ instead. */
+static char *with_hyphens(const char *name)
+{
+    char *copy = mem_strdup(name);
+    for (char *p = copy; *p; p++)
+        *p = *p == '_' ? '-' : *p;
+    return copy;
+}
+
 static void unknown_key(const char *section, const char *name, int line, struct complaints *c)
 {
+    _cleanup_free_ char *newer = with_hyphens(name);
     const char *best = NULL, *elsewhere = NULL, *advice = foreign_advice(section, name);
     size_t nearest = SIZE_MAX;
+    if (!advice)
+        advice = foreign_advice(section, newer);
     for (size_t i = 0; i < n_answer_rows; i++) {
         if (streq(answer_rows[i].section, section))
             keep_nearer(answer_rows[i].name, name, &best, &nearest);
-        else if (streq(answer_rows[i].name, name))
+        else if (streq(answer_rows[i].name, newer))
             elsewhere = answer_rows[i].section;
     }
     _cleanup_free_ char *key = mem_printf("[%s] %s", section, name);
     _cleanup_free_ char *write = advice      ? mem_strdup(advice)
                                  : best      ? mem_printf("Did you mean %s?", best)
-                                 : elsewhere ? mem_printf("There is one in [%s].", elsewhere)
+                                 : elsewhere ? mem_printf("There is %s in [%s].", newer, elsewhere)
                                              : mem_strdup("`lodge-installer example` shows every key.");
     complain(c, line, key, write, "there is no such key");
 }

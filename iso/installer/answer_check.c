@@ -88,8 +88,9 @@ static void static_address_is_whole(const struct checking *k)
 static void dhcp_brings_its_own_address(const struct checking *k)
 {
     static const char *const keys[] = {"cidr", "gateway", "dns"};
-    if (!streq(k->a->network.source, "from-dhcp"))
-        return;
+    int source = line_of(k, "network", "source");
+    if (!streq(k->a->network.source, "from-dhcp") || (source && complained_of(k->c, source)))
+        return; /* a value that was refused is not known to mean DHCP */
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (given(k, "network", keys[i]))
             refuse(k, "network", keys[i], "Write: source = \"from-answer\", or remove it.",

@@ -80,7 +80,8 @@ const struct answer_row answer_rows[] = {
                 "* stands "
                 "for any text."},
 
-    {"disk-setup", "disk-list", ROW_TEXTS, AT(disk.disks), .min = 1, .max = 2, .example = "[\"sda\"]",
+    {"disk-setup", "disk-list", ROW_TEXTS, AT(disk.disks), .format = &format_disk_name, .min = 1, .max = 2,
+        .example = "[\"sda\"]",
         .help = "Disks by serial number, WWN or device name; one, or two with mirror = true. Device names "
                 "change from "
                 "start to start where there are several controllers: prefer the others."},

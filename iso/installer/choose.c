@@ -44,10 +44,16 @@ static char *disks_listed(const struct inventory *i)
     return buf_take(&b);
 }
 
+/* "0x5002…" and as links have it, "wwn-0x5002…". */
+static const char *wwn_digits(const char *wwn)
+{
+    wwn += text_starts(wwn, "wwn-") ? 4 : 0;
+    return wwn + (text_starts(wwn, "0x") ? 2 : 0);
+}
+
 static bool same_wwn(const char *a, const char *b)
 {
-    a += text_starts(a, "0x") ? 2 : 0;
-    b += text_starts(b, "0x") ? 2 : 0;
+    a = wwn_digits(a), b = wwn_digits(b);
     return *a && strcasecmp(a, b) == 0;
 }
 

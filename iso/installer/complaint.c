@@ -64,6 +64,14 @@ void complain_softly(struct complaints *c, int line, const char *key, const char
     va_end(args);
 }
 
+bool complained_of(const struct complaints *c, int line)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->items[i].line == line)
+            return true;
+    return false;
+}
+
 /* What is of no line comes last. Equal lines keep the order in which they were found. */
 static bool comes_before(const struct complaint *a, const struct complaint *b)
 {

@@ -29,5 +29,6 @@ void complain(struct complaints *c, int line, const char *key, const char *write
 /* As complain, for what is worth saying and stops nothing. */
 void complain_softly(struct complaints *c, int line, const char *key, const char *write, const char *fmt, ...)
     ATTR_PRINTF(5, 6);
+bool complained_of(const struct complaints *c, int line);
 /* In the order of lines, two lines of text each: "FILE:LINE: KEY: reason" and "    what to write". */
 void complaints_print(const struct complaints *c, const char *file, struct buf *out);

@@ -139,6 +139,12 @@ static CURLcode attempts(CURL *curl, const struct patience *p, struct body *body
     }
 }
 
+/* A redirection is not followed: the fingerprint is that of one server. */
+static bool is_elsewhere(CURL *curl, const char **ret)
+{
+    return curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, ret) == CURLE_OK && *ret;
+}
+
 int fetch_text(const char *url, const char *fingerprint, const struct patience *p, char **ret, struct err *e)
 {
     char reason[CURL_ERROR_SIZE] = "";
@@ -149,10 +155,14 @@ int fetch_text(const char *url, const char *fingerprint, const struct patience *
     struct pin pin = {.curl = curl, .fingerprint = fingerprint};
     set_options(curl, url, &pin, &body, reason);
     CURLcode code = attempts(curl, p, &body);
+    const char *elsewhere = NULL;
     int r = 0;
     if (*pin.why.detail) {
         *e = pin.why;
         r = err_prefix(e, "%s", url);
+    } else if (code == CURLE_OK && is_elsewhere(curl, &elsewhere)) {
+        err_set(e, ERR_UNAVAILABLE, "%s: the server says that it is at another address now", url);
+        r = err_hint(e, "name that address: %s", elsewhere);
     } else if (code != CURLE_OK || (fingerprint && !pin.believed)) {
         r = failure(code, url, reason, body.too_large, e);
     }

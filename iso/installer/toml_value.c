@@ -228,6 +228,11 @@ static int bare_value(struct reader *r, struct toml *value)
     if (r->secret)
         return toml_fail(
             r, "Write it in quotes: \"…\"", "what stands here is no value: texts stand in quotes");
+    if (strcasecmp(word, "true") == 0 || strcasecmp(word, "false") == 0)
+        return toml_fail(r, strcasecmp(word, "true") == 0 ? "Write: true" : "Write: false",
+            "%s is no value: true and false have small letters", word);
+    if (text_starts(word, "“") || text_starts(word, "”") || text_starts(word, "„") || text_starts(word, "‘"))
+        return toml_fail(r, "Write \" before and behind it.", "these quotes are typographic ones");
     bool digits = strspn(word, "+-0123456789") > 0;
     _cleanup_free_ char *write = mem_printf("Write: \"%s\"", word);
     if (digits && strchr(word, '.') && !strchr(word + strcspn(word, ".") + 1, '.'))

@@ -195,6 +195,10 @@ class Machine:
         self.monitor(f"drive_add 0 if=none,id={serial},format={form},cache=unsafe,discard=unmap,file={path}")
         self.command_qmp("device_add", driver="scsi-hd", bus="scsi.0", drive=serial, serial=serial, id=f"dev-{serial}")
 
+    def unplug_disk(self, serial):
+        """Pulled out while the machine runs."""
+        self.command_qmp("device_del", id=f"dev-{serial}")
+
     def plug_stick(self, path, name="stick"):
         self.monitor(f"drive_add 0 if=none,id={name},format=raw,readonly=on,file={path}")
         self.command_qmp("device_add", driver="usb-storage", bus="xhci.0", drive=name, id=f"dev-{name}")

@@ -104,11 +104,45 @@ def refused(vm, command):
     return said
 
 
+def plugged(vm, path, serial):
+    """The name that the disk has in the running host."""
+    vm.plug_disk(path, serial)
+    ok(vm, f"until lsblk -dno SERIAL | grep -x {serial}; do sleep 1; done; udevadm settle")
+    return ok(vm, f"lsblk -dnpo NAME,SERIAL | awk '$2 == \"{serial}\" {{ print $1 }}'").strip()
+
+
+def unplug(vm, serial):
+    vm.unplug_disk(serial)
+    ok(vm, f"while lsblk -dno SERIAL | grep -x {serial}; do sleep 1; done; echo written >/var/meanwhile; sync")
+
+
+# What is started and may be written has in each half that it is alone.
+RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 {disk}$part && mdadm --readwrite /dev/md9 && mdadm --quiet --stop /dev/md9 || exit 1; done"""
+WHOLE = "until lodge-mirror | grep 'both disks have everything'; do sleep 2; done"
+
+
+def test_a_disk_that_was_missing_is_part_of_the_mirror_again_as_soon_as_it_is_there(second, disks, tmp_path):
+    lost = overlay(disks[0], tmp_path / "lost.qcow2")
+    for serial in ("LOOSE", "AGAIN"):  # missing at the start, and pulled out
+        plugged(second, lost, serial)
+        ok(second, WHOLE, 300)
+        assert ok(second, "cat /proc/mdstat").count("[UU]") == 4
+        unplug(second, serial)
+
+
+def test_a_disk_that_ran_alone_stays_out_of_it(second, disks, tmp_path):
+    ok(second, "systemctl mask --runtime lodge-mirror.service")
+    apart = plugged(second, overlay(disks[0], tmp_path / "apart.qcow2"), "APART")
+    ok(second, f"({RUN_ALONE.format(disk=apart)}); systemctl unmask --runtime lodge-mirror.service")
+    assert ok(second, "lodge-mirror rejoin").count("is no part of") == 4
+    assert ok(second, "cat /proc/mdstat").count("[_U]") == 4
+    unplug(second, "APART")
+
+
 def test_a_new_disk_takes_the_place_of_the_lost_one(second, tmp_path):
-    second.plug_disk(new_disk(tmp_path / "new.qcow2"), "NEW")
-    second.plug_disk(new_disk(tmp_path / "small.qcow2", "4G"), "SMALL")
-    ok(second, "until lsblk -dno SERIAL | grep -x SMALL; do sleep 1; done; udevadm settle")
-    new, small, left = (ok(second, f"lsblk -dnpo NAME,SERIAL | awk '$2 == \"{serial}\" {{ print $1 }}'").strip() for serial in ("NEW", "SMALL", "LODGE1"))
+    new = plugged(second, new_disk(tmp_path / "new.qcow2"), "NEW")
+    small = plugged(second, new_disk(tmp_path / "small.qcow2", "4G"), "SMALL")
+    left = "/dev/vda"
     for disk, why in ((left, "is the disk that is left"), (small, "is smaller"), (f"{left}1", "not a whole disk")):
         assert why in refused(second, f"lodge-mirror take {disk} --wipe")
     ok(second, f"mkfs.ext4 -q {new}")
@@ -128,16 +162,12 @@ def both_start(vm, left, new):
     assert ok(vm, f"dd if={new} bs=440 count=1 status=none | grep -ac GRUB").strip() == "1"
 
 
-# What is started and may be written has in each half that it is alone.
-RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 /dev/sda$part && mdadm --readwrite /dev/md9 && mdadm --quiet --stop /dev/md9 || exit 1; done"""
-
-
 def test_disks_that_each_ran_alone_start_nothing(disks, tmp_path):
     """Arrays would begin with one part from here and one from there."""
     halves = [overlay(disk, tmp_path / f"{n}.qcow2") for n, disk in enumerate(disks)]
     for half in halves:
         with stages.rescued() as vm:
             plug(vm, half)
-            ok(vm, f"mdadm --quiet --stop --scan; ({RUN_ALONE})")
+            ok(vm, f"mdadm --quiet --stop --scan; ({RUN_ALONE.format(disk='/dev/sda')})")
     with Host(halves) as vm:
         vm.wait_for("each of its two disks has run without the other", stages.BOOT_S)

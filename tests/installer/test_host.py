@@ -168,12 +168,53 @@ def test_the_hash_of_root_stands_on_no_command_line(host):
     assert host.calls() and not [call for call in host.calls() if HASH in call]
 
 
-def test_applying_roots_password_starts_ssh_where_root_may_sign_in(host):
-    assert host.run("apply-root").returncode == 0
-    assert host.calls() == []
-    host.configure(configuration(root={"password_hash": HASH, "ssh_keys": []}))
-    assert host.run("apply-root").returncode == 0
-    assert host.calls() == ["systemctl reload-or-restart ssh.service"]
+def test_applying_roots_access_starts_ssh_where_root_may_sign_in_and_ends_it_where_not(host):
+    for root, verb in (({"password_hash": HASH, "ssh_keys": [KEY]}, "reload-or-restart"), ({"password_hash": None, "ssh_keys": []}, "stop")):
+        host.configure(configuration(root=root))
+        assert host.run("apply-root").returncode == 0
+        assert host.calls()[-1] == f"systemctl {verb} ssh.service"
+    left = [path for folder in ("etc/ssh", "etc/systemd/system/multi-user.target.wants") for path in (host.root / folder).rglob("*") if not path.is_dir()]
+    assert left == [], "what let root in"
+
+
+OTHER_HASH = HASH.replace("salt", "pepper")
+
+
+def change_shadow(host, before, after):
+    (host.root / "etc/shadow").write_text(host.text("etc/shadow").replace(f"root:{before}:", f"root:{after}:"))
+
+
+def test_a_password_of_root_that_passwd_has_changed_is_kept(host):
+    host.configure(configuration(root={"password_hash": HASH, "ssh_keys": [KEY]}))
+    render(host)
+    change_shadow(host, HASH, OTHER_HASH)
+    assert host.run("keep-root").returncode == 0
+    assert host.read() == configuration(root={"password_hash": OTHER_HASH, "ssh_keys": [KEY]})
+    assert stat.S_IMODE(host.config.stat().st_mode) == 0o600
+    assert host.calls()[-1] == "systemctl reload-or-restart ssh.service"
+    render(host)
+    assert f"root:{OTHER_HASH}:" in host.text("etc/shadow")
+
+
+def test_a_first_password_of_root_starts_ssh_and_one_that_is_locked_is_none(host):
+    render(host)
+    change_shadow(host, "*", HASH)
+    assert host.run("keep-root").returncode == 0
+    assert host.read()["root"]["password_hash"] == HASH
+    assert host.text("etc/ssh/sshd_config.d/10-lodge-root.conf") == "PermitRootLogin yes\n"
+    assert host.calls()[-1] == "systemctl reload-or-restart ssh.service"
+    change_shadow(host, HASH, "!" + HASH)
+    assert host.run("keep-root").returncode == 0
+    assert host.read()["root"]["password_hash"] is None
+
+
+def test_what_the_hosts_screen_has_changed_is_not_taken_back_by_another_change_of_the_accounts(host):
+    """Its password is in host.json before it is in /etc/shadow."""
+    render(host)
+    host.configure(configuration(root={"password_hash": OTHER_HASH, "ssh_keys": []}))
+    (host.root / "etc/shadow").write_text(host.text("etc/shadow") + "guest:!:20000::::::\n")
+    assert host.run("keep-root").returncode == 0
+    assert host.read()["root"]["password_hash"] == OTHER_HASH
 
 
 def test_the_first_administrators_hash_is_given_once_and_forgotten(host):
@@ -283,7 +324,7 @@ def test_a_wrong_value_costs_its_own_part_only_and_is_said(host, change, part):
     assert done.returncode == 1 and f"not made of it: {part}\n" in done.stderr, done.stderr
     assert host.text("run/lodge/not-rendered") == f"{part}\n"
     assert "/var/lib/lodge/local xfs" in host.text("etc/fstab") and host.text("etc/hostname") == "host1\n"
-    assert (HASH in host.text("etc/shadow")) == (part != "root")
+    assert HASH in host.text("etc/shadow")
     assert (host.root / "etc/systemd/network/40-br0.network").exists() == (part != "network")
 
 
