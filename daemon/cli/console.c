@@ -196,18 +196,17 @@ static void relay(struct session *s)
     }
 }
 
-/* A shell's code is ours; a guest that stopped is no success. */
+/* A shell's code is ours; one that nobody knows, and a guest that stopped, are no success. */
 static int report_end(const struct session *s)
 {
     if (!s->ended)
         return EXIT_DONE;
     _cleanup_json_ json_t *end = client_console_end(s->client);
     long long code = json_get_int(end, "code", -1);
-    const char *word = json_get_str(end, "end", "");
     if (code >= 0)
         return (int)code;
     say(s, end ? json_get_str(end, "detail", "ended") : "lodged is being restarted; the guest runs on");
-    return streq(word, "exited") ? EXIT_DONE : EXIT_REFUSED;
+    return EXIT_REFUSED;
 }
 
 static char *request_text(const struct console_wish *wish)

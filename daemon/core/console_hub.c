@@ -13,8 +13,10 @@
 
 #define READS_A_TURN 8    /* so that one flood does not starve the other consoles */
 #define LOG_LOOK_MS  200  /* how often the file of a followed log is looked at */
-#define DRAIN_MS     2000 /* viewers get what is left, and a shell's helper its code, for so long */
-#define LOG_PRELOAD  (CONSOLE_REPLAY + 1024) /* more than is shown: it begins with a whole line */
+#define DRAIN_MS     2000 /* viewers get what is left for so long */
+/* A shell's helper has so long to say its code: never, where its program lives on without a terminal. */
+#define CODE_MS     15000
+#define LOG_PRELOAD (CONSOLE_REPLAY + 1024) /* more than is shown: it begins with a whole line */
 
 /* Only terminals have a size; a VM's serial port knows none. */
 void hub_apply_size(const struct hub *h, const struct viewer *v)
@@ -154,7 +156,7 @@ static void source_ended(struct hub *h)
         return;
     }
     h->timer = loop_timer_new(h->mux->loop, hub_end_late, h);
-    loop_timer_arm(h->timer, DRAIN_MS);
+    loop_timer_arm(h->timer, CODE_MS);
 }
 
 /* False at the end. */

@@ -210,11 +210,12 @@ int guest_step_launch(struct step_context *c, struct err *e)
     if (guest_require_known(c->core, d, e) < 0)
         return -1;
     orphans_take_over(c->core, d);
+    uint64_t changes = inventory_changes(c->core->inventory, d->uuid);
     /* The rules come first: nothing of it may be sent before they stand. */
     if (launch_make(c, d, l, e) < 0 || alter_record(c->core, d->uuid, forget_launched, NULL, e) < 0 ||
         guest_guard_set(c->core, c->snapshot, d, e) < 0 || ops->start(driver, &l->config, &started, e) < 0)
         return err_prefix(e, "cannot start guest %s", d->name);
-    inventory_set(c->core->inventory, d->uuid, GUEST_RUNNING, CAUSE_STARTED, NULL);
+    inventory_set_since(c->core->inventory, d->uuid, changes, GUEST_RUNNING, CAUSE_STARTED);
     /* It may have got its address before anybody knew that it runs. */
     inventory_refresh_leases(c->core->inventory);
     if (alter_record(c->core, d->uuid, keep_machine, started.machine, e) < 0)
@@ -353,17 +354,19 @@ int guest_step_reset(struct step_context *c, struct err *e)
 
 int guest_step_pause(struct step_context *c, struct err *e)
 {
+    uint64_t changes = inventory_changes(c->core->inventory, c->step->object);
     if (simple(c, ops_for_step(c)->pause, "paused", e) < 0)
         return -1;
-    inventory_set(c->core->inventory, c->step->object, GUEST_PAUSED, CAUSE_NONE, NULL);
+    inventory_set_since(c->core->inventory, c->step->object, changes, GUEST_PAUSED, CAUSE_NONE);
     return 0;
 }
 
 int guest_step_resume(struct step_context *c, struct err *e)
 {
+    uint64_t changes = inventory_changes(c->core->inventory, c->step->object);
     if (simple(c, ops_for_step(c)->resume, "resumed", e) < 0)
         return -1;
-    inventory_set(c->core->inventory, c->step->object, GUEST_RUNNING, CAUSE_NONE, NULL);
+    inventory_set_since(c->core->inventory, c->step->object, changes, GUEST_RUNNING, CAUSE_NONE);
     return 0;
 }
 

@@ -119,6 +119,7 @@ static bool set_state(
     snprintf(l->detail, sizeof(l->detail), "%s", detail ? detail : "");
     l->since_ms = clock_unix_ms(inv->core->clock);
     l->changed_ms = clock_monotonic_ms(&clock_system);
+    l->changes++;
     if (state == GUEST_STOPPED || state == GUEST_CRASHED) {
         l->sampled_ms = 0;
         l->cpu = l->disk_read = l->disk_write = l->disk_read_ops = l->disk_write_ops = l->net_rx = l->net_tx =
@@ -137,6 +138,24 @@ void inventory_set(struct inventory *inv, const char *uuid, enum guest_state sta
 {
     pthread_mutex_lock(&inv->lock);
     bool changed = set_state(inv, live_of(inv, uuid), state, cause, detail);
+    pthread_mutex_unlock(&inv->lock);
+    if (changed)
+        notify(inv, uuid, true);
+}
+
+uint64_t inventory_changes(struct inventory *inv, const char *uuid)
+{
+    struct live live;
+    inventory_get(inv, uuid, &live);
+    return live.changes;
+}
+
+void inventory_set_since(
+    struct inventory *inv, const char *uuid, uint64_t changes, enum guest_state state, enum guest_cause cause)
+{
+    pthread_mutex_lock(&inv->lock);
+    struct live *l = live_of(inv, uuid);
+    bool changed = l->changes == changes && set_state(inv, l, state, cause, NULL);
     pthread_mutex_unlock(&inv->lock);
     if (changed)
         notify(inv, uuid, true);

@@ -14,6 +14,7 @@ struct live {
     char detail[160];
     uint64_t since_ms;   /* unix time of the last change of state */
     uint64_t changed_ms; /* the same, monotonic: a poll that began earlier does not know better */
+    uint64_t changes;    /* of the state */
     struct guest_sample sample;
     uint64_t sampled_ms; /* monotonic; 0: no figures yet */
     /* per second, from the last two samples; cpu in cores */
@@ -39,6 +40,11 @@ void inventory_free(struct inventory *inv);
 /* Sets a guest's state as somebody who knows it; wakes waiters. Any thread. */
 void inventory_set(struct inventory *inv, const char *uuid, enum guest_state state, enum guest_cause cause,
     const char *detail);
+/* What has come of an action, for which `changes` was asked before it: nothing when somebody has told of
+ * another state since then, as of a guest that ended while it was being started. */
+uint64_t inventory_changes(struct inventory *inv, const char *uuid);
+void inventory_set_since(struct inventory *inv, const char *uuid, uint64_t changes, enum guest_state state,
+    enum guest_cause cause);
 void inventory_forget(struct inventory *inv, const char *uuid);
 /* Polls all drivers soon, because an event says that much changed. */
 void inventory_refresh(struct inventory *inv);

@@ -49,5 +49,5 @@ bool ct_guest_alive(const struct ct_guest *guest);
 /* ct_console.c */
 int ct_console_open(void *arg, enum console_kind kind, const struct console_target *target,
     struct console_source *ret, struct err *e);
-/* Without the lock. */
+/* With the lock held: in the order in which it happened. */
 void ct_tell(const struct ct_driver *driver, const struct guest_event *event);

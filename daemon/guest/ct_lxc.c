@@ -222,15 +222,15 @@ static int driver_start(
     struct ct_guest *guest = ct_guest_get(driver, config->uuid);
     note_nics(guest, config);
     bool runs = ct_watch_adopt(driver, config->uuid);
-    if (runs)
+    if (runs) {
         write_nics(driver, guest);
-    else /* it was over sooner than it could be looked at */
+        ct_tell(driver, &event);
+    } else { /* it was over sooner than it could be looked at */
         ct_judge_end(driver, guest, &event);
+    }
     pthread_mutex_unlock(&driver->lock);
-    if (!runs)
-        return err_set(e, ERR_INTERNAL, "%s", event.detail[0] ? event.detail : "its init ended at once");
-    ct_tell(driver, &event);
-    return 0;
+    return runs ? 0
+                : err_set(e, ERR_INTERNAL, "%s", event.detail[0] ? event.detail : "its init ended at once");
 }
 
 /* ---- the other calls ---- */
@@ -305,10 +305,9 @@ static int change_freeze(struct ct_driver *driver, const char *uuid, enum guest_
     if (changed) {
         guest->state = to;
         guest->cause = event.cause;
+        ct_tell(driver, &event);
     }
     pthread_mutex_unlock(&driver->lock);
-    if (changed)
-        ct_tell(driver, &event);
     return r;
 }
 

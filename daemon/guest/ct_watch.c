@@ -215,9 +215,9 @@ static void handle(struct ct_driver *driver, uint64_t data)
         guest->init_fd = -1;
         guest->init_gone_ms = clock_monotonic_ms(&clock_system);
     }
-    pthread_mutex_unlock(&driver->lock);
     if (tell)
         ct_tell(driver, &event);
+    pthread_mutex_unlock(&driver->lock);
 }
 
 /* Looks for new inits of containers whose monitor lives on without one; true while there are some. */
@@ -235,9 +235,9 @@ static bool look_for_reboots(struct ct_driver *driver)
         else
             waiting = true;
     }
-    pthread_mutex_unlock(&driver->lock);
     if (event.uuid[0])
         ct_tell(driver, &event);
+    pthread_mutex_unlock(&driver->lock);
     return waiting;
 }
 

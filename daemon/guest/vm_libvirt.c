@@ -139,6 +139,20 @@ static int define_and_create(
     return -1;
 }
 
+/* Its end is told by nobody as long as it is being started. */
+static void tell_when_over(struct vm_driver *driver, virConnectPtr conn, const char *uuid)
+{
+    virDomainPtr domain _cleanup_domain_ = virDomainLookupByUUIDString(conn, uuid);
+    struct guest_event event = {0};
+    int state, reason;
+    if (!domain || virDomainGetState(domain, &state, &reason, 0) < 0)
+        return;
+    vm_state_map(state, reason, &event.state, &event.cause);
+    memcpy(event.uuid, uuid, UUID_LEN);
+    if (event.state == GUEST_STOPPED || event.state == GUEST_CRASHED)
+        driver->event(driver->event_arg, &event);
+}
+
 static int driver_start(
     void *arg, const struct guest_config *config, struct guest_started *ret, struct err *e)
 {
@@ -162,6 +176,7 @@ static int driver_start(
         set_starting(driver, config->uuid, false);
         if (r < 0)
             return -1;
+        tell_when_over(driver, conn, config->uuid);
     }
     started.pid = qemu_pid(config->uuid);
     *ret = started;
