@@ -10,7 +10,7 @@
 
 static struct fake_call calls[] = {{.name = "open"}, {.name = "start"}, {.name = "shutdown"},
     {.name = "stop"}, {.name = "reboot"}, {.name = "reset"}, {.name = "pause"}, {.name = "resume"},
-    {.name = "forget"}, {.name = "poll"}, {.name = "console_open"}};
+    {.name = "forget"}, {.name = "poll"}, {.name = "console_open"}, {.name = "run"}};
 struct fake_plan guest_fake_plan = FAKE_PLAN_INIT("guest", calls);
 
 struct guest {
@@ -29,19 +29,12 @@ struct host {
     guest_event_fn *event;
     void *event_arg;
     int dir; /* a file for each guest that runs */
-    bool lost;
 };
 
 static struct host hosts[] = {
     [GUEST_VM] = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1},
     [GUEST_CONTAINER] = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1},
 };
-static _Atomic bool shutdown_ignored;
-
-void guest_fake_ignore_shutdown(bool ignore)
-{
-    shutdown_ignored = ignore;
-}
 
 static struct guest *guest_add(struct host *host, const char *uuid)
 {
@@ -78,14 +71,6 @@ static void change_and_unlock(
         fn(arg, &event);
 }
 
-void guest_fake_set_state(
-    enum guest_type type, const char *uuid, enum guest_state state, enum guest_cause cause)
-{
-    struct host *host = &hosts[type];
-    pthread_mutex_lock(&host->lock);
-    change_and_unlock(host, guest_add(host, uuid), state, cause);
-}
-
 enum guest_state guest_fake_state(enum guest_type type, const char *uuid)
 {
     struct host *host = &hosts[type];
@@ -94,18 +79,6 @@ enum guest_state guest_fake_state(enum guest_type type, const char *uuid)
     enum guest_state state = guest ? guest->state : GUEST_STOPPED;
     pthread_mutex_unlock(&host->lock);
     return state;
-}
-
-void guest_fake_set_reachable(enum guest_type type, bool reachable)
-{
-    struct host *host = &hosts[type];
-    pthread_mutex_lock(&host->lock);
-    host->lost = !reachable;
-    guest_event_fn *fn = host->event;
-    void *arg = host->event_arg;
-    pthread_mutex_unlock(&host->lock);
-    if (fn)
-        fn(arg, &(struct guest_event){.state = reachable ? GUEST_RUNNING : GUEST_UNKNOWN});
 }
 
 static void find_running(struct host *host)
@@ -170,11 +143,7 @@ static int enter(struct host *host, const char *call, struct err *e)
     if (fake_plan_enter(&guest_fake_plan, call, e) < 0)
         return -1;
     pthread_mutex_lock(&host->lock);
-    if (!host->lost)
-        return 0;
-    pthread_mutex_unlock(&host->lock);
-    err_set(e, ERR_UNAVAILABLE, "the fake host is away");
-    return err_hint(e, "it comes back when its test says so");
+    return 0;
 }
 
 static int fake_start(
@@ -188,6 +157,11 @@ static int fake_start(
     guest->id_base = config->id_base;
     guest->started_ms = clock_monotonic_ms(&clock_system);
     change_and_unlock(host, guest, GUEST_RUNNING, CAUSE_STARTED);
+    struct err end;
+    if (fake_plan_enter(&guest_fake_plan, "run", &end) < 0) {
+        pthread_mutex_lock(&host->lock);
+        change_and_unlock(host, guest, GUEST_CRASHED, CAUSE_FAILED);
+    }
     *ret = (struct guest_started){0};
     if (config->type == GUEST_VM)
         snprintf(ret->machine, sizeof(ret->machine), "%s", config->machine ? config->machine : "pc-q35-fake");
@@ -224,9 +198,8 @@ static int make_move(void *driver, const char *uuid, const struct move *move, st
 
 static int fake_shutdown(void *driver, const char *uuid, struct err *e)
 {
-    static const struct move go = {"shutdown", ALIVE, GUEST_STOPPED, CAUSE_GUEST};
-    static const struct move stay = {"shutdown", ALIVE, GUEST_RUNNING, CAUSE_STARTED};
-    return make_move(driver, uuid, shutdown_ignored ? &stay : &go, e);
+    static const struct move move = {"shutdown", ALIVE, GUEST_STOPPED, CAUSE_GUEST};
+    return make_move(driver, uuid, &move, e);
 }
 
 static int fake_stop(void *driver, const char *uuid, struct err *e)

@@ -72,6 +72,13 @@ def test_a_busy_guest_names_the_task_that_holds_it(api, guest, plan):
     api.finished(begun)
 
 
+def test_a_guest_that_ends_while_it_is_started_is_shown_as_it_is(api, guest, plan):
+    guest("brief")
+    plan("guest.run fail 1 internal")
+    act(api, "brief", "start")
+    assert api.get("/guests/brief").json["status"]["state"] == "crashed"
+
+
 def test_a_running_guest_is_deleted_by_force_only(api, guest):
     guest("forced", start=True)
     assert "force" in problem(api.delete("/guests/forced"), 409, "wrong-state")["hint"]
