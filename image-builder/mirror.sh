@@ -30,7 +30,11 @@ sources() {
     components='main non-free-firmware'
     printf 'deb [signed-by=%s] %s %s %s\n' "$keyring" "$mirror" "$dist" "$components" \
         "$keyring" "$mirror" "$dist-updates" "$components"
-    if [ -n "$security" ]; then printf 'deb [signed-by=%s] %s %s-security %s\n' "$keyring" "$security" "$dist" "$components"; fi
+    if [ -z "$security" ]; then
+        say "this machine's apt names no source of security updates, so they are left out: set LODGE_SECURITY_MIRROR=URL"
+    else
+        printf 'deb [signed-by=%s] %s %s-security %s\n' "$keyring" "$security" "$dist" "$components"
+    fi
 }
 
 refresh() {

@@ -116,8 +116,8 @@ const struct answer_row answer_rows[] = {
     {"first-boot", "source", ROW_TEXT, AT(first_boot.source), .words = first_boot_sources,
         .example = "\"from-answer\"",
         .help =
-            "\"from-answer\" (the key script), \"from-iso\" (a file first-boot beside the answer file, on a "
-            "volume labelled LODGE-ANSWER) or \"from-url\"."},
+            "\"from-answer\" (the key script), \"from-iso\" (a file first-boot beside the answer file: on a "
+            "volume labelled LODGE-ANSWER, or by `make iso ANSWER=file FIRST_BOOT=script`) or \"from-url\"."},
     {"first-boot", "script", ROW_TEXT, AT(first_boot.script), .format = &format_script,
         .example = "'''\n#!/bin/bash\necho installed | systemd-cat\n'''", .help = "The script itself."},
     {"first-boot", "url", ROW_TEXT, AT(first_boot.url), .format = &format_https_url,

@@ -76,6 +76,22 @@ def second(disks, tmp_path_factory):
         yield vm
 
 
+# What is started and may be written has in each half that it is alone.
+RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 /dev/sda$part && mdadm --readwrite /dev/md9 && mdadm --quiet --stop /dev/md9 || exit 1; done"""
+
+
+@pytest.fixture(scope="module")
+def halves(disks, tmp_path_factory):
+    """The two disks, after each has run without the other."""
+    folder = tmp_path_factory.mktemp("halves")
+    made = [overlay(disk, folder / f"{n}.qcow2") for n, disk in enumerate(disks)]
+    for half in made:
+        with stages.rescued() as vm:
+            plug(vm, half)
+            ok(vm, f"mdadm --quiet --stop --scan; ({RUN_ALONE})")
+    return made
+
+
 def test_the_first_disk_alone_starts_it_by_uefi(disks, firmware, tmp_path):
     with started_with(disks, 0, tmp_path, uefi=firmware) as vm:
         check(vm)
@@ -116,9 +132,14 @@ def unplug(vm, serial):
     ok(vm, f"while lsblk -dno SERIAL | grep -x {serial}; do sleep 1; done; echo written >/var/meanwhile; sync")
 
 
-# What is started and may be written has in each half that it is alone.
-RUN_ALONE = """for part in 3 4 5 6; do mdadm --quiet --assemble --run /dev/md9 {disk}$part && mdadm --readwrite /dev/md9 && mdadm --quiet --stop /dev/md9 || exit 1; done"""
 WHOLE = "until lodge-mirror | grep 'both disks have everything'; do sleep 2; done"
+
+
+def test_a_disk_that_ran_alone_stays_out_of_it(second, halves, tmp_path):
+    plugged(second, overlay(halves[0], tmp_path / "apart.qcow2"), "APART")
+    ok(second, "until [ $(journalctl -u lodge-mirror | grep -c 'cannot be part of') = 4 ]; do sleep 1; done", 300)
+    assert ok(second, "cat /proc/mdstat").count("[_U]") == 4
+    unplug(second, "APART")
 
 
 def test_a_disk_that_was_missing_is_part_of_the_mirror_again_as_soon_as_it_is_there(second, disks, tmp_path):
@@ -128,15 +149,6 @@ def test_a_disk_that_was_missing_is_part_of_the_mirror_again_as_soon_as_it_is_th
         ok(second, WHOLE, 300)
         assert ok(second, "cat /proc/mdstat").count("[UU]") == 4
         unplug(second, serial)
-
-
-def test_a_disk_that_ran_alone_stays_out_of_it(second, disks, tmp_path):
-    ok(second, "systemctl mask --runtime lodge-mirror.service")
-    apart = plugged(second, overlay(disks[0], tmp_path / "apart.qcow2"), "APART")
-    ok(second, f"({RUN_ALONE.format(disk=apart)}); systemctl unmask --runtime lodge-mirror.service")
-    assert ok(second, "lodge-mirror rejoin").count("is no part of") == 4
-    assert ok(second, "cat /proc/mdstat").count("[_U]") == 4
-    unplug(second, "APART")
 
 
 def test_a_new_disk_takes_the_place_of_the_lost_one(second, tmp_path):
@@ -162,12 +174,7 @@ def both_start(vm, left, new):
     assert ok(vm, f"dd if={new} bs=440 count=1 status=none | grep -ac GRUB").strip() == "1"
 
 
-def test_disks_that_each_ran_alone_start_nothing(disks, tmp_path):
+def test_disks_that_each_ran_alone_start_nothing(halves, tmp_path):
     """Arrays would begin with one part from here and one from there."""
-    halves = [overlay(disk, tmp_path / f"{n}.qcow2") for n, disk in enumerate(disks)]
-    for half in halves:
-        with stages.rescued() as vm:
-            plug(vm, half)
-            ok(vm, f"mdadm --quiet --stop --scan; ({RUN_ALONE.format(disk='/dev/sda')})")
-    with Host(halves) as vm:
+    with Host([overlay(half, tmp_path / half.name) for half in halves]) as vm:
         vm.wait_for("each of its two disks has run without the other", stages.BOOT_S)

@@ -10,11 +10,11 @@ from conftest import ROOT
 SCRIPT = ROOT / "image-builder/initramfs/scripts/lodge"
 OWN, OTHER = "1a2b3c4d", "00c0ffee"
 
-# What the initial file system has beside the script. `sleep` counts instead; with LATE an array appears at that count.
+# What the initial file system has beside the script. With `sleep` the clock goes on by a second; with LATE an array appears at that time.
 AROUND = """
 panic() { echo "panic: $1"; exit 1; }
 naps=0
-sleep() { naps=$((naps + 1)); if [ "$naps" = "${LATE:-}" ]; then mv "$LODGE_BOOT_ROOT/later" "$LODGE_BOOT_ROOT/sys/block/md127"; fi; }
+sleep() { naps=$((naps + 1)); echo "$naps.00 0.00" >"$LODGE_BOOT_ROOT/proc/uptime"; if [ "$naps" = "${LATE:-}" ]; then mv "$LODGE_BOOT_ROOT/later" "$LODGE_BOOT_ROOT/sys/block/md127"; fi; }
 mdadm() {
     if [ "$1" = --examine ]; then cat "$LODGE_BOOT_ROOT/state-of/${2##*/}"; return; fi
     ran "$@"; if [ -e "$LODGE_BOOT_ROOT/half" ]; then mkdir -p "$LODGE_BOOT_ROOT/dev/md"; : >"$LODGE_BOOT_ROOT/dev/md/$(cat "$LODGE_BOOT_ROOT/half")"; fi
@@ -43,6 +43,7 @@ def machine(request, tmp_path):
             for folder in ("proc", "sys/block", "sys/class/tty/console", "dev/disk/by-partlabel"):
                 (tmp_path / folder).mkdir(parents=True)
             (tmp_path / "sys/class/tty/console/active").write_text("ttyS0 tty0\n")
+            (tmp_path / "proc/uptime").write_text("0.00 0.00\n")
 
         def partition(self, installation, name):
             (tmp_path / f"dev/disk/by-partlabel/lodge-{installation}-{name}").touch()
@@ -81,6 +82,9 @@ def machine(request, tmp_path):
                 [*request.param, "-c", AROUND, "find", name], capture_output=True, text=True, timeout=60, check=False,
                 env={"PATH": "/usr/bin:/bin", "rootmnt": str(tmp_path), "LODGE_BOOT_ROOT": str(tmp_path), "SCRIPT": str(SCRIPT), **environment})
             return done.stdout.strip().removeprefix(str(tmp_path)), done.returncode
+
+        def seconds(self):
+            return float((tmp_path / "proc/uptime").read_text().split()[0])
 
         def said(self):
             on_screen, on_serial = ((tmp_path / "dev" / name).read_text() for name in ("tty0", "ttyS0"))
@@ -131,8 +135,9 @@ def test_of_incomplete_mirrors_only_this_installations_are_started(machine):
 def test_a_disk_that_spins_up_late_is_waited_for_and_then_started_alone(machine, tmp_path):
     machine.half("md127", "sda5", OWN, "state")
     (tmp_path / "sys/block/md127").rename(tmp_path / "later")
-    assert machine.find("state", f"lodge.id={OWN} lodge.mirror", LATE="200") == (f"/dev/md/lodge-{OWN}-state", 0)
+    assert machine.find("state", f"lodge.id={OWN} lodge.mirror", LATE="90") == (f"/dev/md/lodge-{OWN}-state", 0)
     assert machine.ran() == ["--run /dev/md127"]
+    assert machine.seconds() == 90 + 20 + 1  # the last nap is behind it
 
 
 STATE = f"{OWN}-state"
