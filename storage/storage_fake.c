@@ -3,30 +3,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
 
 #define SIZE_BYTES (UINT64_C(1) << 42)
+#define FREE_BYTES (SIZE_BYTES / 2)
 
 static struct fake_call calls[] = {{.name = "open"}, {.name = "stat"}, {.name = "volume_create"},
     {.name = "volume_delete"}, {.name = "volume_resize"}, {.name = "volume_stat"}, {.name = "volume_list"},
     {.name = "attach"}, {.name = "detach"}};
 struct fake_plan storage_fake_plan = FAKE_PLAN_INIT("storage", calls);
 
-static _Atomic uint64_t free_bytes = SIZE_BYTES / 2;
-
 struct pool {
     char *name;
     char *path;
     int dir;
 };
-
-void storage_fake_set_free(uint64_t bytes)
-{
-    free_bytes = bytes;
-}
 
 static void fake_close(void *arg)
 {
@@ -58,7 +51,7 @@ static int fake_stat(void *arg, struct pool_stat *ret, struct err *e)
     (void)arg;
     if (fake_plan_enter(&storage_fake_plan, "stat", e) < 0)
         return -1;
-    *ret = (struct pool_stat){SIZE_BYTES, SIZE_BYTES - free_bytes, free_bytes};
+    *ret = (struct pool_stat){SIZE_BYTES, SIZE_BYTES - FREE_BYTES, FREE_BYTES};
     return 0;
 }
 
@@ -75,10 +68,10 @@ static int fake_volume_create(void *arg, const struct volume_request *request, s
     struct pool *pool = arg;
     if (fake_plan_enter(&storage_fake_plan, "volume_create", e) < 0 || report_progress(request, e) < 0)
         return -1;
-    if (request->size_bytes > free_bytes) {
+    if (request->size_bytes > FREE_BYTES) {
         char size[TEXT_SIZE_MAX], left[TEXT_SIZE_MAX];
         return err_set(e, ERR_NO_SPACE, "pool %s has %s free; the volume needs %s", pool->name,
-            text_size_str(free_bytes, left), text_size_str(request->size_bytes, size));
+            text_size_str(FREE_BYTES, left), text_size_str(request->size_bytes, size));
     }
     _cleanup_close_ int fd = openat(pool->dir, request->uuid, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || ftruncate(fd, (off_t)request->size_bytes) < 0)

@@ -9,5 +9,3 @@
 extern const struct storage_ops storage_fake; /* stands in for the kind "dir" */
 extern struct fake_plan storage_fake_plan;
 
-/* What stat says is free, for tests of a full pool; also makes volume_create fail beyond it. */
-void storage_fake_set_free(uint64_t free_bytes);

@@ -7,4 +7,3 @@
     int h_##handler(struct request *r, struct err *e);
 #include "api/routes.def"
 
-handler_fn *handler_of(enum route_id id);

@@ -39,11 +39,6 @@ static handler_fn *const handlers[ROUTE_COUNT] = {
 #include "api/routes.def"
 };
 
-handler_fn *handler_of(enum route_id id)
-{
-    return handlers[id];
-}
-
 /* ---- the end of a request ---- */
 
 static void request_unlink(struct request *r)

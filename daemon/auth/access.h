@@ -76,14 +76,10 @@ bool permission_set_has(const struct permission_set *set, permission_id permissi
 /* Specs as the API takes them, checked beyond their types: permissions exist; subject is user:NAME,
  * group:NAME or token:NAME; the path is /, /collection or /collection/name with * in the name. The role
  * of a binding need not exist yet: until then it gives nothing. */
-int access_check_role(const json_t *spec, struct err *e);
 int access_check_binding(const json_t *spec, struct err *e);
 int access_check_token(const json_t *spec, struct err *e);
 /* Names of roles that are built in and cannot be documents: admin, operator, viewer. */
 bool access_role_is_builtin(const char *name);
-/* Calls fn for each with its permissions, for lists. */
-void access_each_builtin(
-    void (*fn)(void *arg, const char *name, const char *const *permissions, size_t n), void *arg);
 
 /* ---- a caller ---- */
 

@@ -145,15 +145,6 @@ bool grant_matches(const struct grant *g, const char *name, const struct label *
 
 /* ---- checks of specs ---- */
 
-int access_check_role(const json_t *spec, struct err *e)
-{
-    struct permission_set set = {0};
-    const json_t *permissions = json_object_get(spec, "permissions");
-    if (!json_is_array(permissions))
-        return err_set(e, ERR_INVALID, "a role needs a list of permissions");
-    return permissions_parse(permissions, &set, e);
-}
-
 int access_check_binding(const json_t *spec, struct err *e)
 {
     static const char *const subjects[] = {"user:", "group:", "token:"};

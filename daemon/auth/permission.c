@@ -152,10 +152,3 @@ bool access_builtin(const char *name, struct permission_set *ret)
     }
     return false;
 }
-
-void access_each_builtin(
-    void (*fn)(void *arg, const char *name, const char *const *permissions, size_t n), void *arg)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
-        fn(arg, builtins[i].name, builtins[i].permissions, builtins[i].n);
-}

@@ -178,11 +178,6 @@ int client_call(struct client *c, const struct call *call, struct answer *ret, s
     return r;
 }
 
-int client_fd(const struct client *c)
-{
-    return c->fd;
-}
-
 int client_console(struct client *c, const char *path, int *ret_fd, struct answer *ret, struct err *e)
 {
     struct frame f;

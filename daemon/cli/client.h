@@ -34,5 +34,3 @@ int client_stream(struct client *c, const char *path, bool (*fn)(void *arg, cons
 int client_console(struct client *c, const char *path, int *ret_fd, struct answer *ret, struct err *e);
 /* Waits for why it ended; NULL when lodged is gone. Owned. */
 json_t *client_console_end(struct client *c);
-/* Readable when lodged has something to say. */
-int client_fd(const struct client *c);

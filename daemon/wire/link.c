@@ -316,11 +316,6 @@ uid_t link_peer_uid(const struct link *l)
     return l->peer.uid;
 }
 
-pid_t link_peer_pid(const struct link *l)
-{
-    return l->peer.pid;
-}
-
 int link_connect(const char *path, int *ret_fd, struct err *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -28,7 +28,6 @@ void link_send(struct link *link, enum frame_type type, uint64_t stream, const c
 size_t link_queued(const struct link *link);
 /* Who is on the other side, from SO_PEERCRED at connect time. */
 uid_t link_peer_uid(const struct link *link);
-pid_t link_peer_pid(const struct link *link);
 
 /* Connects to a Unix socket by path: blocking, for clients; e is required. */
 int link_connect(const char *path, int *ret_fd, struct err *e);

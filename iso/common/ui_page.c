@@ -73,11 +73,6 @@ struct page page_open(
     return p;
 }
 
-void page_label(struct page *p, const char *text)
-{
-    newtFormAddComponent(p->form, newtLabel(1, p->row++, text));
-}
-
 newtComponent page_entry(struct page *p, const char *label, const char *value, int flags)
 {
     newtFormAddComponent(p->form, newtLabel(1, p->row, label));

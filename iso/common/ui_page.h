@@ -29,7 +29,6 @@ struct page page_open(
     const char *title, const char *text, const char *next, const char *back, const char *extra);
 /* A labelled line to type into, one row further each; `value` is what stands in it first. */
 newtComponent page_entry(struct page *p, const char *label, const char *value, int flags);
-void page_label(struct page *p, const char *text);
 newtComponent page_list(struct page *p, int height);
 /* A text of so many lines, which newtTextboxSetText changes. */
 newtComponent page_note(struct page *p, int lines);

@@ -32,14 +32,6 @@ void toml_append(struct toml *parent, struct toml *child)
     parent->n++;
 }
 
-const struct toml *toml_get(const struct toml *table, const char *key)
-{
-    for (const struct toml *t = table->first; t; t = t->next)
-        if (t->key && streq(t->key, key))
-            return t;
-    return NULL;
-}
-
 static struct toml *child_of(struct toml *table, const char *key)
 {
     for (struct toml *t = table->first; t; t = t->next)

@@ -32,7 +32,5 @@ struct toml {
 
 /* NULL when anything was wrong, which `c` then tells with lines. What it returns lives in `a`. */
 struct toml *toml_read(const char *text, size_t len, struct arena *a, struct complaints *c);
-/* The value of a table; NULL when it has none of that name. */
-const struct toml *toml_get(const struct toml *table, const char *key);
 /* "a string", "a whole number", … */
 const char *toml_type_name(enum toml_type type);

@@ -124,11 +124,6 @@ static void specs_are_checked(void **state)
         const char *spec;
         bool ok;
     } rows[] = {
-        {access_check_role, "{\"permissions\":[\"guests.read\"]}", true},
-        {access_check_role, "{\"permissions\":[]}", true},
-        {access_check_role, "{}", false},
-        {access_check_role, "{\"permissions\":[\"guests.reed\"]}", false},
-        {access_check_role, "{\"permissions\":[1]}", false},
         {access_check_binding, "{\"subject\":\"user:a\",\"role\":\"admin\"}", true},
         {access_check_binding, "{\"subject\":\"group:a\",\"role\":\"x\",\"path\":\"/guests/web-*\"}", true},
         {access_check_binding, "{\"subject\":\"token:a\",\"role\":\"x\",\"path\":\"/*/web-*\"}", true},
