@@ -466,8 +466,8 @@ static void status(struct core *core, struct snapshot *s, const struct doc *d, b
     buf_str(out, ",\"node\":");
     buf_json(out, core->node_name);
     buf_str(out, ",\"addresses\":[");
-    for (size_t i = 0; i < live.n_addresses; i++)
-        buf_printf(out, "%s\"%s\"", i ? "," : "", live.addresses[i]);
+    for (size_t i = 0; i < live.addresses.n; i++)
+        buf_printf(out, "%s\"%s\"", i ? "," : "", live.addresses.items[i]);
     buf_str(out, "]");
     if (spec->type == GUEST_VM && core->kvm != KVM_UNKNOWN)
         buf_printf(out, ",\"accelerator\":\"%s\"", core->kvm == KVM_YES ? "kvm" : "tcg");

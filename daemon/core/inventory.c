@@ -125,8 +125,7 @@ static bool set_state(
         l->cpu = l->disk_read = l->disk_write = l->disk_read_ops = l->disk_write_ops = l->net_rx = l->net_tx =
             0;
         l->sample = (struct guest_sample){0};
-        l->n_addresses = 0;
-        memset(l->addresses, 0, sizeof(l->addresses));
+        l->leased = l->addresses = (struct guest_addresses){0};
     }
     inv->generation++;
     pthread_cond_broadcast(&inv->changed);
@@ -309,6 +308,30 @@ static void take_figures(struct live *l, const struct guest_sample *s, uint64_t 
     l->sampled_ms = now_ms;
 }
 
+static void add_addresses(struct guest_addresses *to, const struct guest_addresses *from)
+{
+    for (size_t i = 0; i < from->n && to->n < GUEST_ADDRESSES_MAX; i++) {
+        bool there = false;
+        for (size_t k = 0; k < to->n; k++)
+            there |= streq(to->items[k], from->items[i]);
+        if (!there)
+            memcpy(to->items[to->n++], from->items[i], sizeof(to->items[0]));
+    }
+}
+
+/* With the lock held; true when others are shown now. */
+static bool take_addresses(struct inventory *inv, struct live *l)
+{
+    struct guest_addresses all = l->leased;
+    add_addresses(&all, &l->sample.addresses);
+    bool changed = all.n != l->addresses.n;
+    for (size_t i = 0; i < all.n && !changed; i++)
+        changed = !streq(all.items[i], l->addresses.items[i]);
+    l->addresses = all;
+    inv->generation += changed;
+    return changed;
+}
+
 /* Guests of this driver that a poll did not mention do not run any more. */
 static void sweep_missing(struct inventory *inv, int type, const struct map *seen, uint64_t started_ms)
 {
@@ -337,9 +360,10 @@ static void apply_samples(struct inventory *inv, int type, const struct poll_job
         struct live *l = live_of(inv, s->uuid);
         bool changed = l->changed_ms < started_ms && set_state(inv, l, s->state, s->cause, NULL);
         take_figures(l, s, now);
+        bool moved = take_addresses(inv, l);
         pthread_mutex_unlock(&inv->lock);
-        if (changed || s->state == GUEST_RUNNING)
-            notify(inv, s->uuid, changed);
+        if (changed || moved || s->state == GUEST_RUNNING)
+            notify(inv, s->uuid, changed || moved);
         /* Found running: it may have had its address before lodged started. */
         if (changed && s->state == GUEST_RUNNING)
             inventory_refresh_leases(inv);
@@ -445,21 +469,18 @@ static void apply_leases(struct inventory *inv, const struct lease_book *book, s
     for (struct doc *d; (d = snapshot_iter_next(&it));) {
         const struct guest_record *record = guest_record_of(d);
         enum guest_state state = inventory_state(inv, d->uuid);
-        char addresses[ADDRESSES_MAX][46] = {{0}};
-        size_t n = 0;
-        for (size_t i = 0; record && i < record->n_nics && n < ADDRESSES_MAX; i++) {
+        struct guest_addresses leased = {0};
+        for (size_t i = 0; record && i < record->n_nics && leased.n < GUEST_ADDRESSES_MAX; i++) {
             const struct known_lease *known = lease_of(book, s, d, record->nics[i].mac);
             if (known)
-                memcpy(addresses[n++], known->lease.address, sizeof(addresses[0]));
+                memcpy(leased.items[leased.n++], known->lease.address, sizeof(leased.items[0]));
         }
         if (state == GUEST_STOPPED || state == GUEST_CRASHED)
             continue; /* a lease outlives its guest */
         pthread_mutex_lock(&inv->lock);
         struct live *l = live_of(inv, d->uuid);
-        bool changed = l->n_addresses != n || memcmp(l->addresses, addresses, sizeof(addresses)) != 0;
-        memcpy(l->addresses, addresses, sizeof(addresses));
-        l->n_addresses = n;
-        inv->generation += changed;
+        l->leased = leased;
+        bool changed = take_addresses(inv, l);
         pthread_mutex_unlock(&inv->lock);
         if (changed)
             notify(inv, d->uuid, true);

@@ -6,7 +6,6 @@
 #include "core/core.h"
 
 #define POLL_INTERVAL_MS 5000
-#define ADDRESSES_MAX    8
 
 struct live {
     enum guest_state state;
@@ -19,8 +18,8 @@ struct live {
     uint64_t sampled_ms; /* monotonic; 0: no figures yet */
     /* per second, from the last two samples; cpu in cores */
     double cpu, disk_read, disk_write, disk_read_ops, disk_write_ops, net_rx, net_tx;
-    char addresses[ADDRESSES_MAX][46];
-    size_t n_addresses;
+    struct guest_addresses leased;    /* by the networks of this host */
+    struct guest_addresses addresses; /* these, and then those that the guest has besides */
 };
 
 struct host_live {

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "guest/ct.h"
+#include "guest/ct_addresses.h"
 #include "helpers/helper_run.h"
 
 #define ACTION_TIMEOUT_MS 30000
@@ -365,6 +366,16 @@ static void read_nics(struct ct_driver *driver, struct ct_guest *guest)
         guest->ifnames = mem_strdup("");
 }
 
+/* Its number may be another process's by the time that it was read. */
+static void read_addresses(const struct ct_guest *guest, struct guest_addresses *ret)
+{
+    if (guest->init_fd < 0)
+        return;
+    ct_addresses_read(guest->init.pid, ret);
+    if (ct_start_time(guest->init.pid) != guest->init.start)
+        *ret = (struct guest_addresses){0};
+}
+
 static struct guest_sample sample_of(struct ct_driver *driver, struct ct_guest *guest, const char *links)
 {
     struct guest_sample sample = {.state = guest->state, .cause = guest->cause};
@@ -374,6 +385,7 @@ static struct guest_sample sample_of(struct ct_driver *driver, struct ct_guest *
     if (!guest->ifnames)
         read_nics(driver, guest);
     ct_cgroup_sample(&guest->cgroup, &sample);
+    read_addresses(guest, &sample.addresses);
     count_network(links, guest->ifnames, &sample);
     return sample;
 }

@@ -79,6 +79,12 @@ struct guest_started {
 };
 
 /* Counters since the guest started, from one bulk poll. */
+#define GUEST_ADDRESSES_MAX 8
+struct guest_addresses {
+    char items[GUEST_ADDRESSES_MAX][46]; /* INET6_ADDRSTRLEN */
+    size_t n;
+};
+
 struct guest_sample {
     char uuid[UUID_LEN + 1];
     enum guest_state state;
@@ -88,6 +94,7 @@ struct guest_sample {
     uint64_t memory_max_bytes;
     uint64_t disk_read_bytes, disk_write_bytes, disk_read_ops, disk_write_ops;
     uint64_t net_rx_bytes, net_tx_bytes; /* as the guest counts: rx is what it received */
+    struct guest_addresses addresses;    /* that it has by itself; none where that is not known */
 };
 
 struct guest_event {

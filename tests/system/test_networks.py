@@ -117,6 +117,7 @@ def test_guests_on_an_existing_bridge_are_part_of_its_network_and_deleting_ours_
         f"a lease of {box}")
     wait_for(lambda: lan.run("curl", "-s", "--max-time", "5", f"http://{address}/beat", check=False).stdout.strip(), f"a beat of {box}")
     assert reaches(stack, uuid_of(api, "guests", "lan-container"), "http://198.51.100.1/")
+    wait_for(lambda: api.get(f"/guests/{box}").json["status"]["addresses"] == [address], f"the address of {box}")
 
     problem = api.delete("/networks/lan").expect(409).json
     assert problem["code"] == "in-use" and "lan-" in problem["detail"] and problem["hint"]

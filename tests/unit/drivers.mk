@@ -6,7 +6,7 @@ unit_tests += test_vm_xml test_guest_events test_image_policy test_image_helper 
 unit_test_vm_xml_src  := $(driver_test_base) daemon/guest/vm_xml.c daemon/guest/vm_owner.c storage/storage_names.c
 unit_test_vm_xml_pkgs := libxml-2.0 gnutls jansson
 
-unit_test_guest_events_src  := $(driver_test_base) daemon/guest/vm_event.c daemon/helpers/ct_config.c
+unit_test_guest_events_src  := $(driver_test_base) daemon/guest/vm_event.c daemon/guest/ct_addresses.c daemon/helpers/ct_config.c
 unit_test_guest_events_pkgs := libvirt gnutls jansson
 
 unit_test_image_policy_src  := $(driver_test_base) $(addprefix daemon/helpers/,image_qcow2.c image_magic.c tar_policy.c)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "guest/ct_addresses.h"
 #include "guest/vm.h"
 #include "helpers/ct_config.h"
 
@@ -189,6 +190,34 @@ static void the_limit_of_processes_leaves_room_on_the_host(void **state)
     }
 }
 
+static void the_addresses_of_a_container_are_those_of_its_own_stack(void **state)
+{
+    (void)state;
+    static const char trie[] = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n"
+                               "        |-- 127.0.0.1\n           /32 host LOCAL\n"
+                               "           |-- 192.0.2.0\n              /24 link UNICAST\n"
+                               "           |-- 192.0.2.10\n              /32 host LOCAL\n"
+                               "        |-- 192.0.2.255\n           /32 link BROADCAST\n"
+                               "Local:\n           |-- 192.0.2.10\n              /32 host LOCAL\n";
+    static const char inet6[] = "00000000000000000000000000000001 01 80 10 80       lo\n"
+                                "fe8000000000000002163efffe000001 02 40 20 80     eth0\n"
+                                "20010db80000000002163efffe000001 02 40 00 00     eth0\n"
+                                "20010db8000000000000000000000002 02 40 00 40     eth0\n" /* tentative */
+                                "no address\n";
+    struct guest_addresses found;
+    ct_addresses_parse(trie, inet6, &found);
+    assert_int_equal(found.n, 2);
+    assert_string_equal(found.items[0], "192.0.2.10");
+    assert_string_equal(found.items[1], "2001:db8::216:3eff:fe00:1");
+    ct_addresses_parse(NULL, NULL, &found);
+    assert_int_equal(found.n, 0);
+    char many[GUEST_ADDRESSES_MAX * 2 * 64] = "";
+    for (int i = 0; i < GUEST_ADDRESSES_MAX * 2; i++)
+        snprintf(many + strlen(many), sizeof(many) - strlen(many), "|-- 192.0.2.%d\n/32 host LOCAL\n", i + 1);
+    ct_addresses_parse(many, NULL, &found);
+    assert_int_equal(found.n, GUEST_ADDRESSES_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_container_without_a_range_of_ids_is_refused),
         cmocka_unit_test(a_console_log_is_bounded),
         cmocka_unit_test(the_limit_of_processes_leaves_room_on_the_host),
+        cmocka_unit_test(the_addresses_of_a_container_are_those_of_its_own_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,7 +153,7 @@ export interface GuestStatus {
   desired: StatusDesired;
   /** Host that it is on. */
   node: string;
-  /** Addresses that it got. */
+  /** Addresses that it got from a network of this host, and those that a container has besides. */
   addresses: string[];
   /** VM: tcg is slow software emulation. */
   accelerator?: "kvm" | "tcg";
