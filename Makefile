@@ -49,7 +49,7 @@ include daemon/module.mk iso/installer/module.mk iso/console/module.mk webui/mod
 programs: $(addprefix $(build)/,$(product_programs) $(image_programs)) $(build)/webui
 	@:
 
-.PHONY: need-build run test lint install clean
+.PHONY: need-build run test lint install clean help
 need-build:
 	@daemon/run/need.sh build
 
@@ -76,6 +76,14 @@ install: programs
 	if [ -e $(build)/images/tiny-vm.qcow2 ]; then \
 	    install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/lodge/images $(build)/images/tiny-*; fi
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/lodge/
+
+help:
+	@echo 'make                   builds the programs and the console, in build/'
+	@echo 'make run               builds, and runs Lodge in the foreground'
+	@echo 'make test              the tests; make test-appliance: those of the medium and of what it installs; make lint'
+	@echo 'make iso [ANSWER=file [FIRST_BOOT=script]]   the installation medium; make deb [DIST=bookworm]: the package'
+	@echo 'make appliance-shell   an installed host in a machine under QEMU'
+	@echo 'make bench, make fuzz, make clean'
 
 clean:
 	rm -rf $(build)/obj* $(build)/bin $(build)/test
