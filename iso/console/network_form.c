@@ -71,57 +71,28 @@ bool network_valid(const struct network *n, char why[static 512])
 
 /* ---- what changes ---- */
 
-static const char *shown_address(const struct network *n)
+static const char *unless_dhcp(const struct network *n, const char *value)
 {
-    return n->dhcp ? "by DHCP" : n->address;
+    return n->dhcp ? "by DHCP" : value;
 }
-
-static const char *shown_gateway(const struct network *n)
-{
-    return n->dhcp ? "by DHCP" : n->gateway;
-}
-
-static const char *shown_dns(const struct network *n)
-{
-    return n->dhcp ? "by DHCP" : n->dns;
-}
-
-static const char *shown_card(const struct network *n)
-{
-    return n->card.name;
-}
-
-static const char *shown_mac(const struct network *n)
-{
-    return n->card.mac;
-}
-
-static const char *shown_vlan(const struct network *n)
-{
-    return n->vlan;
-}
-
-static const struct {
-    const char *label;
-    const char *(*shown)(const struct network *);
-} rows[] = {
-    {"Card", shown_card},
-    {"Its MAC", shown_mac},
-    {"VLAN", shown_vlan},
-    {"Address", shown_address},
-    {"Router", shown_gateway},
-    {"Name servers", shown_dns},
-};
 
 char *network_changes(const struct network *from, const struct network *to)
 {
+    const struct {
+        const char *label, *before, *after;
+    } rows[] = {
+        {"Card", from->card.name, to->card.name},
+        {"Its MAC", from->card.mac, to->card.mac},
+        {"VLAN", from->vlan, to->vlan},
+        {"Address", unless_dhcp(from, from->address), unless_dhcp(to, to->address)},
+        {"Router", unless_dhcp(from, from->gateway), unless_dhcp(to, to->gateway)},
+        {"Name servers", unless_dhcp(from, from->dns), unless_dhcp(to, to->dns)},
+    };
     struct buf out = {0};
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        const char *before = rows[i].shown(from), *after = rows[i].shown(to);
-        if (!streq(before, after))
-            buf_printf(
-                &out, "%-13s %s -> %s\n", rows[i].label, *before ? before : "none", *after ? after : "none");
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (!streq(rows[i].before, rows[i].after))
+            buf_printf(&out, "%-13s %s -> %s\n", rows[i].label, *rows[i].before ? rows[i].before : "none",
+                *rows[i].after ? rows[i].after : "none");
     return buf_take(&out);
 }
 

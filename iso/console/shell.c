@@ -57,19 +57,21 @@ static bool has_ended(pid_t pid)
     return waitpid(pid, NULL, WNOHANG) != 0;
 }
 
-/* Until the shell has ended, whatever it has left behind, or the terminal is gone. */
+/* Until the shell has ended and its last words are passed on, or the terminal is gone. */
 static void relay(int shell, pid_t pid, struct winsize *size)
 {
     bool ended = false;
-    while (!ended) {
+    for (;;) {
+        ended = ended || has_ended(pid);
         struct pollfd p[] = {{STDIN_FILENO, POLLIN, 0}, {shell, POLLIN, 0}};
-        int n = poll(p, ARRAY_SIZE(p), 500);
+        int n = poll(p, ARRAY_SIZE(p), ended ? 0 : 500);
         follow_size(shell, size);
-        if (p[1].revents && !pass(shell, STDOUT_FILENO))
+        if (n > 0 && p[1].revents && !pass(shell, STDOUT_FILENO))
             break;
-        if (n > 0 && p[0].revents && !pass(STDIN_FILENO, shell))
+        if (n > 0 && p[0].revents && !ended && !pass(STDIN_FILENO, shell))
             break;
-        ended = !(n > 0 && p[1].revents) && has_ended(pid);
+        if (ended && !(n > 0 && p[1].revents))
+            return;
     }
     if (ended)
         return;
