@@ -25,6 +25,8 @@ files=(
     # Firmware of processors that are not this one's.
     usr/share/qemu/{skiboot.lid,slof.bin,palcode-clipper,s390-ccw.img,vof.bin,{bamboo,canyonlands}.dtb}
     usr/share/qemu/{openbios,u-boot,hppa-firmware,npcm}*
+    # networkd would take bridges and cards for its own that are called as those of systemd's machines and containers.
+    usr/lib/systemd/network/80-{6rd,container,namespace,vm,wifi}*.network
     # UEFI as one file, for a QEMU without libvirt, and GRUB as Debian signs it: grub-install makes its own.
     usr/share/ovmf/OVMF.fd usr/share/qemu/OVMF.fd usr/lib/grub/x86_64-efi/monolithic
 )

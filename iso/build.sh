@@ -28,8 +28,8 @@ stage_files() {
     if [ -n "$answer" ]; then install -m 644 "$answer" "$to/lodge/answer.toml"; fi
     if [ -n "$first_boot" ]; then install -m 644 "$first_boot" "$to/lodge/first-boot"; fi
     install -m 644 "$tree/docs/install.md" "$to/install.md"
-    install -m 644 "$here/grub.cfg" "$to/boot/grub/grub.cfg"
     (cd "$to/lodge" && sha256sum ./* >../sha256sums && mv ../sha256sums .)
+    sed "s/=MEDIUM /=$(text_hash <"$to/lodge/sha256sums") /" "$here/grub.cfg" >"$to/boot/grub/grub.cfg"
 }
 
 # The file system that UEFI starts from gets a serial number by chance, unless mformat is told one.

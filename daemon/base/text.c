@@ -329,3 +329,16 @@ bool hex_decode(const char *s, uint8_t *out, size_t n)
     }
     return true;
 }
+
+char *text_printable(const char *text)
+{
+    char *copy = mem_strdup(text);
+    for (unsigned char *p = (unsigned char *)copy; p && *p; p++) {
+        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* U+0080 to U+009F */
+        if (c1)
+            p[1] = '?';
+        if (c1 || *p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
+    return copy;
+}

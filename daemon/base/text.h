@@ -54,6 +54,10 @@ bool uuid_valid(const char *s);
 void time_format(uint64_t unix_ms, char out[static TIME_LEN + 1]);
 bool time_parse(const char *s, uint64_t *ret_unix_ms);
 
+/* As a terminal may show it: what somebody else wrote neither moves the cursor nor adds lines. Owned; NULL of
+ * NULL. */
+char *text_printable(const char *text);
+
 void hex_encode(const void *data, size_t n, char *out /* 2n + 1 */);
 bool hex_decode(const char *s, uint8_t *out, size_t n); /* exactly n bytes */
 void random_bytes(void *out, size_t n);                 /* from the kernel */

@@ -15,22 +15,46 @@ static void trim(int dir, const char *name, off_t size)
     ssize_t n = fd < 0 ? -1 : pread(fd, tail, GUEST_LOG_KEEP, size - GUEST_LOG_KEEP);
     struct err e;
     if (n < 0 || fs_write_atomic(dir, kept, tail, (size_t)n, 0600, &e) < 0 || ftruncate(fd, 0) < 0)
-        log_warning("cannot cut the console log %s", name);
+        log_warning("cannot cut the log %s", name);
+}
+
+static void trim_large(int dir, const char *name)
+{
+    struct stat st;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > GUEST_LOG_MAX)
+        trim(dir, name, st.st_size);
+}
+
+static void trim_consoles(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        size_t n = strlen(entry->d_name);
+        if (n > 4 && streq(entry->d_name + n - 4, ".log"))
+            trim_large(dirfd(dir), entry->d_name);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static void trim_address_servers(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        _cleanup_close_ int network =
+            uuid_valid(entry->d_name) ? openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+                                      : -1;
+        if (network >= 0)
+            trim_large(network, "dnsmasq.log");
+    }
+    if (dir)
+        closedir(dir);
 }
 
 void guest_logs_trim(struct core *core)
 {
-    _cleanup_free_ char *path = mem_printf("%s/log/guests", core->state_dir);
-    DIR *dir = opendir(path);
-    if (!dir)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir));) {
-        struct stat st;
-        size_t n = strlen(entry->d_name);
-        bool log = n > 4 && streq(entry->d_name + n - 4, ".log");
-        if (log && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            st.st_size > GUEST_LOG_MAX)
-            trim(dirfd(dir), entry->d_name, st.st_size);
-    }
-    closedir(dir);
+    _cleanup_free_ char *consoles = mem_printf("%s/log/guests", core->state_dir),
+                        *networks = mem_printf("%s/run/net", core->state_dir);
+    trim_consoles(consoles);
+    trim_address_servers(networks);
 }

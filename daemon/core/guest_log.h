@@ -1,4 +1,5 @@
-/* The logs of guests' consoles: what a guest writes must not fill the host's disk. */
+/* The logs of guests' consoles, and of the address servers that guests ask: what a guest writes, or makes
+ * others write, must not fill the host's disk. */
 #pragma once
 
 #include "core/core.h"

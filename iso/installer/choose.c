@@ -63,6 +63,18 @@ bool disks_are_one(const struct disk *a, const struct disk *b)
     return same_wwn(a->wwn, b->wwn) && streq(a->serial, b->serial);
 }
 
+bool disk_is(const struct disk *a, const struct disk *b)
+{
+    return streq(a->path, b->path) && streq(a->serial, b->serial) && streq(a->wwn, b->wwn) &&
+           streq(a->model, b->model) && a->size_bytes == b->size_bytes;
+}
+
+bool disk_holds_the_same(const struct disk *a, const struct disk *b)
+{
+    return a->state == b->state && streq(a->holds, b->holds) && !a->mounted == !b->mounted &&
+           a->read_only == b->read_only;
+}
+
 static bool is_named(const struct disk *d, const char *name)
 {
     return streq(name, d->path) || streq(name, d->name) || (*d->serial && streq(name, d->serial)) ||

@@ -24,3 +24,7 @@ uint64_t state_size(const struct answer *a, uint64_t disk_bytes);
 const char *disk_obstacle(const struct disk *d);
 /* One disk that is seen twice, over two paths: its two ends would be no mirror. */
 bool disks_are_one(const struct disk *a, const struct disk *b);
+/* One disk that was looked at twice; names go to others when disks are plugged in and out. */
+bool disk_is(const struct disk *a, const struct disk *b);
+/* Whether it may be treated as it was decided before. */
+bool disk_holds_the_same(const struct disk *a, const struct disk *b);

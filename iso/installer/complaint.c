@@ -16,21 +16,6 @@ void complaints_free(struct complaints *c)
     *c = (struct complaints){0};
 }
 
-/* As a terminal may show it: a file that somebody else wrote neither moves the cursor nor adds lines. Owned.
- */
-static char *printable(const char *text)
-{
-    char *copy = mem_strdup(text);
-    for (unsigned char *p = (unsigned char *)copy; p && *p; p++) {
-        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* U+0080 to U+009F */
-        if (c1)
-            p[1] = '?';
-        if (c1 || *p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
-    return copy;
-}
-
 static void add(struct complaints *c, bool warning, int line, const char *key, const char *write,
     const char *fmt, va_list args)
 {
@@ -42,9 +27,9 @@ static void add(struct complaints *c, bool warning, int line, const char *key, c
     vsnprintf(why, sizeof(why), fmt, args);
     c->items = mem_resize(c->items, c->n + 1, sizeof(*c->items));
     c->items[c->n++] = (struct complaint){.line = line,
-        .key = printable(key),
-        .why = printable(why),
-        .write = printable(write),
+        .key = text_printable(key),
+        .why = text_printable(why),
+        .write = text_printable(write),
         .warning = warning};
 }
 

@@ -175,13 +175,6 @@ static char *words(const struct contents *c, const struct disk *d, const json_t 
         *json_get_str(node, "pttype", "") ? "empty (a partition table without partitions)" : "empty");
 }
 
-/* Its own medium carries an ISO 9660 file system labelled LODGE on the whole disk. */
-static bool is_medium(const json_t *node)
-{
-    return streq(json_get_str(node, "fstype", ""), "iso9660") &&
-           streq(json_get_str(node, "label", ""), "LODGE");
-}
-
 static const char *trimmed(struct inventory *i, const json_t *node, const char *key)
 {
     const char *s = json_get_str(node, key, "");
@@ -189,7 +182,7 @@ static const char *trimmed(struct inventory *i, const json_t *node, const char *
     size_t n = strlen(s);
     while (n && s[n - 1] == ' ')
         n--;
-    _cleanup_free_ char *copy = mem_strndup(s, n);
+    _cleanup_free_ char *raw = mem_strndup(s, n), *copy = text_printable(raw);
     return arena_strdup(&i->arena, copy);
 }
 
@@ -204,14 +197,13 @@ static void add_disk(struct inventory *i, const json_t *node, const json_t *pvs)
         .wwn = trimmed(i, node, "wwn"),
         .transport = trimmed(i, node, "tran"),
         .size_bytes = (uint64_t)json_get_int(node, "size", 0),
-        .read_only = json_get_bool(node, "ro", false),
-        .medium = is_medium(node)};
+        .read_only = json_get_bool(node, "ro", false)};
     walk(i, d, node, pvs, &c);
     d->state = c.lodge              ? DISK_LODGE
                : c.lodge_unfinished ? DISK_UNFINISHED
                : c.data || c.parts  ? DISK_DATA
                                     : DISK_EMPTY;
-    _cleanup_free_ char *holds = words(&c, d, node);
+    _cleanup_free_ char *raw = words(&c, d, node), *holds = text_printable(raw);
     d->holds = arena_strdup(&i->arena, holds);
     buf_free(&c.kinds);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -56,8 +57,11 @@ char *cmdline_running_value(const char *key)
 static int read_beneath(int dirfd, const char *name, char **ret, size_t *ret_len, struct err *e)
 {
     _cleanup_close_ int fd = -1;
+    struct stat st;
     if (fs_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0, &fd, e) < 0)
         return -1;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return err_set(e, ERR_INVALID, "%s is no file", name);
     _cleanup_free_ char *path = mem_printf("/proc/self/fd/%d", fd);
     return fs_read(AT_FDCWD, path, TOML_FILE_MAX, ret, ret_len, e);
 }
@@ -172,14 +176,15 @@ static int from_volume(const char *device, struct source *ret, struct err *e)
     return 0;
 }
 
-int source_find(const char *medium_dir, const struct patience *p, struct source *ret, struct err *e)
+int source_find(
+    const char *medium_dir, bool volumes, const struct patience *p, struct source *ret, struct err *e)
 {
     _cleanup_free_ char *url = cmdline_running_value("lodge.answer"), *device = NULL;
     struct medium medium;
     struct err ignored;
     if (url && *url)
         return from_url(url, p, ret, e) < 0 ? -1 : 1;
-    if (await_volume(p, &device, e) < 0)
+    if (volumes && await_volume(p, &device, e) < 0)
         return -1;
     if (device)
         return from_volume(device, ret, e) < 0 ? -1 : 1;

@@ -2,6 +2,8 @@
  * medium. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "iso/installer/patience.h"
 
@@ -13,10 +15,11 @@ struct source {
 };
 void source_free(struct source *s);
 
-/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. A volume has 10 seconds to
- * show up.
+/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. With `volumes` those are looked
+ * for, and have 10 seconds to show up.
  */
-int source_find(const char *medium_dir, const struct patience *p, struct source *ret, struct err *e);
+int source_find(
+    const char *medium_dir, bool volumes, const struct patience *p, struct source *ret, struct err *e);
 /* A file named by hand, with the first-boot file beside it. */
 int source_file(const char *path, struct source *ret, struct err *e);
 /* The value of `key=…`, "" for the bare word; NULL: not there. Owned. */

@@ -219,23 +219,11 @@ void ui_model_phrase(const struct ui_model *m, char out[static UI_TEXT_MAX])
 
 /* ---- a machine that changes ---- */
 
-static bool same_disk(const struct disk *a, const struct disk *b)
-{
-    return streq(a->path, b->path) && streq(a->serial, b->serial) && streq(a->wwn, b->wwn) &&
-           streq(a->model, b->model) && a->size_bytes == b->size_bytes;
-}
-
-static bool same_content(const struct disk *a, const struct disk *b)
-{
-    return a->state == b->state && streq(a->holds, b->holds) && !a->mounted == !b->mounted &&
-           a->read_only == b->read_only;
-}
-
 /* n_disks when it is gone. */
 static size_t place_of_disk(const struct inventory *from, size_t index, const struct inventory *now)
 {
     size_t k = 0;
-    while (k < now->n_disks && !(index < from->n_disks && same_disk(&from->disks[index], &now->disks[k])))
+    while (k < now->n_disks && !(index < from->n_disks && disk_is(&from->disks[index], &now->disks[k])))
         k++;
     return k;
 }
@@ -243,7 +231,7 @@ static size_t place_of_disk(const struct inventory *from, size_t index, const st
 static bool is_as_shown(const struct ui_model *m, size_t index, const struct inventory *now)
 {
     size_t k = place_of_disk(m->inventory, index, now);
-    return k < now->n_disks && same_content(&m->inventory->disks[index], &now->disks[k]);
+    return k < now->n_disks && disk_holds_the_same(&m->inventory->disks[index], &now->disks[k]);
 }
 
 bool ui_model_is_current(const struct ui_model *m, const struct inventory *now)

@@ -108,7 +108,10 @@ static int find_answer(struct attempt *t, struct err *e)
 {
     if (t->o->answer_path)
         return source_file(t->o->answer_path, &t->source, e);
-    int found = source_find(t->o->medium_dir, &patience_console, &t->source, e);
+    /* Its own entry in the medium's menu: no disk in the machine has a say then. */
+    _cleanup_free_ char *by = cmdline_running_value("lodge.unattended");
+    bool volumes = !by || !streq(by, "medium");
+    int found = source_find(t->o->medium_dir, volumes, &patience_console, &t->source, e);
     if (found)
         return found < 0 ? -1 : 0;
     err_set(e, ERR_NOT_FOUND,
@@ -154,6 +157,28 @@ static void print_progress(void *arg, const char *title, unsigned percent)
     fflush(stdout);
 }
 
+/* A script may have taken minutes to be fetched, and names go to other disks when disks are plugged in and
+ * out. */
+static int look_again(const struct attempt *t, struct err *e)
+{
+    _cleanup_inventory_ struct inventory now = {0};
+    if (run_inventory(t->o, &now, e) < 0)
+        return -1;
+    for (size_t n = 0; n < t->target.n_disks; n++) {
+        const struct disk *wanted = t->target.disks[n];
+        size_t i = 0;
+        while (i < now.n_disks &&
+               !(disk_is(wanted, &now.disks[i]) && disk_holds_the_same(wanted, &now.disks[i])))
+            i++;
+        if (i == now.n_disks) {
+            err_set(e, ERR_STATE, "refused, nothing was written: %s has changed since it was looked at",
+                wanted->path);
+            return err_hint(e, "try again: the disks are looked at anew");
+        }
+    }
+    return 0;
+}
+
 static int carry_out(struct attempt *t, struct err *e)
 {
     struct prepare in = {&t->answer, &t->inventory, &t->target, t->o->medium_dir, t->source.first_boot};
@@ -175,6 +200,8 @@ static int carry_out(struct attempt *t, struct err *e)
     for (int i = 0; r == 0 && i < PHASE_COUNT; i++)
         if (t->o->skip_phases >> i & 1)
             printf("Left out, as --skip says: %s\n", plan_phase_name((enum plan_phase)i));
+    if (r == 0 && !t->o->dry_run)
+        r = look_again(t, e);
     if (r == 0 && !t->o->dry_run) {
         struct apply a = {&p.plan, t->o->skip_phases, APPLY_LOG, print_progress, &last};
         apply_clean(WORK_DIR);

@@ -45,7 +45,7 @@ def test_a_static_address_in_a_vlan(host):
     assert files["20-br0.12.netdev"] == "[NetDev]\nName=br0.12\nKind=vlan\n\n[VLAN]\nId=12\n"
     assert files["30-br0.network"] == "[Match]\nName=br0\n\n[Network]\nVLAN=br0.12\nLinkLocalAddressing=no\n"
     assert "40-br0.network" not in files
-    assert ("[Network]\nAddress=192.0.2.10/24\nGateway=192.0.2.1\nDNS=192.0.2.53\nDNS=2001:db8::53\n"
+    assert ("[Network]\nIPv6AcceptRA=no\nAddress=192.0.2.10/24\nGateway=192.0.2.1\nDNS=192.0.2.53\nDNS=2001:db8::53\n"
             in files["40-br0.12.network"])
     assert "DHCP=yes" not in files["40-br0.12.network"]
 
@@ -208,6 +208,23 @@ def test_a_first_password_of_root_starts_ssh_and_one_that_is_locked_is_none(host
     assert host.read()["root"]["password_hash"] is None
 
 
+def test_a_password_that_passwd_has_just_changed_outlasts_whatever_else_is_put_in_force(host):
+    render(host)
+    change_shadow(host, "*", HASH)
+    host.configure(configuration(root={"password_hash": None, "ssh_keys": [KEY]}))
+    assert host.run("apply-root").returncode == 0
+    assert f"root:{HASH}:" in host.text("etc/shadow") and host.read()["root"] == {"password_hash": HASH, "ssh_keys": [KEY]}
+
+
+def test_a_configuration_that_cannot_be_changed_stays_as_it_is(host):
+    render(host)
+    change_shadow(host, "*", HASH)
+    host.fake("jq", 'case "$*" in *rawfile*) exit 1 ;; esac; exec /usr/bin/jq "$@"')
+    done = host.run("keep-root")
+    assert done.returncode == 1 and "lasts until the next start" in done.stderr
+    assert host.read() == configuration()
+
+
 def test_what_the_hosts_screen_has_changed_is_not_taken_back_by_another_change_of_the_accounts(host):
     """Its password is in host.json before it is in /etc/shadow."""
     render(host)
@@ -215,6 +232,14 @@ def test_what_the_hosts_screen_has_changed_is_not_taken_back_by_another_change_o
     (host.root / "etc/shadow").write_text(host.text("etc/shadow") + "guest:!:20000::::::\n")
     assert host.run("keep-root").returncode == 0
     assert host.read()["root"]["password_hash"] == OTHER_HASH
+
+
+def test_the_first_start_gives_a_disk_its_name_where_a_power_cut_came_before(host):
+    host.fake("sgdisk")
+    host.fake("lsblk", """case $* in *PKNAME*) printf '/dev/sda lodge-unfinished\\n/dev/sda lodge-1a2b3c4d-esp\\n/dev/sdb lodge-unfinished\\n' ;;
+        */dev/sda) printf 'lodge-unfinished\\nlodge-1a2b3c4d-esp\\n' ;; *) printf 'lodge-unfinished\\nlodge-00c0ffee-esp\\n' ;; esac""")
+    assert host.run("first-boot").returncode == 0
+    assert [call for call in host.calls() if call.startswith("sgdisk")] == ["sgdisk --change-name=1:lodge-1a2b3c4d-bios /dev/sda"]
 
 
 def test_the_first_administrators_hash_is_given_once_and_forgotten(host):

@@ -110,6 +110,7 @@ static void the_kernels_command_line_is_read_word_by_word(void **state)
 struct late {
     uint64_t now_ms, comes_ms; /* 0: never */
     unsigned said;
+    bool volumes;
 };
 
 static uint64_t late_now(void *arg)
@@ -146,7 +147,7 @@ static int find_with_patience(struct late *l, const char *medium_dir, struct sou
     struct patience p = {.clock = &clock, .say = late_say, .pause = late_pause, .arg = l};
     struct err e;
     *ret = (struct source){0};
-    return source_find(medium_dir, &p, ret, &e);
+    return source_find(medium_dir, l->volumes, &p, ret, &e);
 }
 
 static void a_volume_that_shows_up_late_comes_before_the_mediums_own_answer(void **state)
@@ -162,14 +163,15 @@ static void a_volume_that_shows_up_late_comes_before_the_mediums_own_answer(void
     assert_int_equal(system(make), 0);
     assert_int_equal(setenv("PATH", path, 1), 0);
 
-    struct late l = {.comes_ms = 8000}; /* its device is not there to be mounted, but it is the one */
+    struct late l = {
+        .volumes = true, .comes_ms = 8000}; /* its device is not there to be mounted, but it is the one */
     show_volume("");
     assert_int_equal(find_with_patience(&l, medium, &found), -1);
     assert_string_equal(found.name, "answer.toml on /dev/nowhere (LODGE-ANSWER)");
     assert_int_equal(l.said, 1);
     source_free(&found);
 
-    l = (struct late){0}; /* there at once */
+    l = (struct late){.volumes = true}; /* there at once */
     assert_int_equal(find_with_patience(&l, medium, &found), -1);
     assert_int_equal(l.now_ms, 0);
     assert_int_equal(l.said, 0);
@@ -181,9 +183,15 @@ static void a_volume_that_shows_up_late_comes_before_the_mediums_own_answer(void
     assert_int_equal(l.now_ms, 10000);
     source_free(&found);
 
-    l = (struct late){0};
+    l = (struct late){.volumes = true};
     assert_int_equal(find_with_patience(&l, scratch, &found), 0);
     assert_int_equal(l.now_ms, 10000);
+
+    l = (struct late){0};
+    show_volume("LODGEANSWER");
+    assert_int_equal(find_with_patience(&l, medium, &found), 1);
+    assert_non_null(strstr(found.name, "/medium/answer.toml"));
+    source_free(&found);
 }
 
 /* Behind a switch that looks for loops an address comes after a minute. */

@@ -52,7 +52,10 @@ static const char lsblk[] =
     "\"linux_raid_member\",\"children\":["
     "{\"name\":\"md125\",\"path\":\"/dev/md125\",\"type\":\"md\"}]},"
     "{\"name\":\"sdf\",\"path\":\"/dev/"
-    "sdf\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"iso9660\",\"label\":\"LODGE\"},"
+    "sdf\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"iso9660\",\"label\":\"LODGE\",\"mountpoints\":["
+    "\"/run/lodge/medium\"]},"
+    "{\"name\":\"sdm\",\"path\":\"/dev/"
+    "sdm\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"iso9660\",\"label\":\"LODGE\\u001b[2J\"},"
     "{\"name\":\"sdg\",\"path\":\"/dev/"
     "sdg\",\"size\":8000000000,\"type\":\"disk\",\"fstype\":\"ext4\",\"label\":\"backup\"},"
     "{\"name\":\"sdh\",\"path\":\"/dev/sdh\",\"size\":0,\"type\":\"disk\"},"
@@ -77,6 +80,7 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
         {"/dev/sdk", "1 partition", DISK_DATA},
         {"/dev/sdl", "part of a RAID array", DISK_DATA},
         {"/dev/sdf", "iso9660 file system LODGE", DISK_DATA},
+        {"/dev/sdm", "iso9660 file system LODGE?[2J", DISK_DATA}, /* another medium, and it moves no cursor */
         {"/dev/sdg", "ext4 file system backup", DISK_DATA},
     };
     _cleanup_free_ struct inventory *i = mem_new(struct inventory, 1);
@@ -97,6 +101,7 @@ static void what_is_on_a_disk_is_said_in_words(void **state)
     assert_string_equal(i->disks[4].arrays.items[0], "/dev/md127");
     assert_string_equal(i->disks[8].arrays.items[0], "/dev/md125"); /* inactive: without its other half */
     assert_true(i->disks[9].medium);
+    assert_false(i->disks[10].medium);
     inventory_free(i);
 }
 
