@@ -2,13 +2,14 @@
  * LODGE_FAKE_PLAN names, which is read again whenever it changes. Lines of that file:
  *
  *     storage.volume_create fail 2 no-space     the second call from now on fails with this code
- *     guest.start delay 50                      each call takes 50 ms longer
+ *     guest.start delay 50                      each call takes 50 ms longer, or until the file is replaced
  *
  * Used by fakes only; all functions are thread-safe. */
 #pragma once
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "base/err.h"
@@ -26,7 +27,9 @@ struct fake_plan {
     struct fake_call *calls;
     size_t n_calls;
     pthread_mutex_t lock; /* guards all of it */
+    ino_t file_inode;     /* with the time: two files may be written within one tick of the clock */
     struct timespec file_time;
+    unsigned edition; /* counts the files that were read */
 };
 
 #define FAKE_PLAN_INIT(scope_, calls_)                                                                       \

@@ -123,6 +123,7 @@ class Daemons:
         """Stops all of it in order; fails for a daemon that does not end well or leaves a process behind."""
         wrong = []
         try:
+            self.plan()  # a call that is held up would hold up the end too
             for name, stop in (("the gate", self.stop_gate), ("lodged", self.stop_lodged)):
                 status = stop()
                 if status not in (0, None):

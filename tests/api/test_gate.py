@@ -413,7 +413,7 @@ def test_a_request_in_flight_when_lodged_dies_is_answered_and_the_next_ones_wait
     pair = own().start()
     api = pair.admin()
     api.put("/guests/flight", {"spec": {"type": "vm", "memory": "16MiB"}}).expect(201)
-    pair.plan("guest.start delay 1500")
+    pair.plan("guest.start delay 60000")
     answers = []
     waiting = threading.Thread(target=lambda: answers.append(pair.admin().post("/guests/flight/actions/start", headers={"Prefer": "wait=20"})))
     waiting.start()

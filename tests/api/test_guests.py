@@ -62,13 +62,14 @@ def test_a_client_that_waited_for_a_task_may_go_on_at_once(api, guest):
 
 def test_a_busy_guest_names_the_task_that_holds_it(api, guest, plan):
     guest("busy")
-    plan("guest.start delay 400")
+    plan("guest.start delay 60000")
     begun = api.post("/guests/busy/actions/start").expect(202)
     task = begun.json["metadata"]["name"]
     for answer in (api.post("/guests/busy/actions/stop"), api.delete("/guests/busy"), api.patch("/guests/busy", {"spec": {"run": "always"}})):
         body = problem(answer, 409, "busy")
         assert task in body["detail"] and task in body["hint"]
     assert api.get("/guests/busy").json["status"]["task"] == task
+    plan()
     api.finished(begun)
 
 
@@ -217,8 +218,9 @@ def test_addresses_are_known_again_after_a_restart_however_late_a_guest_is_seen(
     network = api.get("/networks/default").json["metadata"]["uuid"]
     (pair.state / f"run/net/{network}/leases").write_text(f"{int(time.time()) + 3600} {mac} 10.77.0.123 kept *\n")
     wait_for(lambda: api.get("/guests/kept").json["status"]["addresses"] == ["10.77.0.123"], "the address")
+    pair.stop_lodged()
     pair.plan("guest.poll delay 700")
-    pair.restart_lodged()
+    pair.start_lodged()
     wait_for(lambda: api.get("/session").status == 200, "the gate")
     wait_for(lambda: api.get("/guests/kept").json["status"]["addresses"] == ["10.77.0.123"], "the address after the restart")
 
@@ -228,11 +230,13 @@ def test_what_is_not_known_yet_is_not_taken_for_stopped(own):
     pair = own().start()
     api = pair.admin()
     api.put("/guests/kept?start=true", {"spec": {"type": "vm", "memory": "16MiB"}}, {"Prefer": "wait=10"}).expect(200)
-    pair.plan("guest.poll delay 2500")
-    pair.restart_lodged()
+    pair.stop_lodged()
+    pair.plan("guest.poll delay 60000")
+    pair.start_lodged()
     wait_for(lambda: api.get("/session").status == 200, "the gate")
     assert "not known yet" in problem(api.delete("/guests/kept"), 503, "unavailable")["detail"]
     problem(api.patch("/guests/kept", {"spec": {"disks": [DISK]}}), 503, "unavailable")
+    pair.plan()
     wait_for(lambda: state_of(api, "kept") == "running", "the guest to be seen")
     problem(api.delete("/guests/kept"), 409, "wrong-state")
 
@@ -358,10 +362,11 @@ def test_metrics_count_what_runs(api, guest):
 
 
 def test_a_guest_is_not_plugged_into_a_network_that_is_being_deleted(api, plan):
-    plan("net.remove delay 300")
+    plan("net.remove delay 60000")
     api.put("/networks/leaving", {"spec": {"kind": "isolated"}}, {"Prefer": "wait=20"}).expect(200)
     going = api.delete("/networks/leaving").expect(202)
     problem(api.put("/guests/late", {"spec": {"type": "vm", "nics": [{"name": "eth0", "network": "leaving"}]}}), 409, "busy")
+    plan()
     assert api.finished(going)["status"]["state"] == "succeeded"
 
 

@@ -1,6 +1,7 @@
 """Tasks: progress, log, long polls, cancelling."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from daemons import problem, wait_for
 
@@ -14,35 +15,34 @@ def test_prefer_wait_answers_with_the_task_when_it_has_ended(api, guest):
 
 def test_prefer_wait_gives_up_after_its_time_and_answers_202(api, guest, plan):
     guest("slow")
-    plan("guest.start delay 2500")
+    plan("guest.start delay 60000")
     begun = time.monotonic()
     answer = api.post("/guests/slow/actions/start", headers={"Prefer": "wait=1"}).expect(202)
-    assert 0.9 < time.monotonic() - begun < 2
+    assert time.monotonic() - begun > 0.9
     assert answer.json["status"]["state"] == "running"
     plan()
     assert api.finished(answer)["status"]["state"] == "succeeded"
 
 
-def test_a_long_poll_ends_with_the_task_and_not_later(api, guest, plan):
+def test_a_long_poll_ends_with_the_task_and_not_later(api, daemons, guest, plan):
+    """Its time is longer than its client waits for an answer."""
     guest("polled")
-    plan("guest.start delay 300")
+    plan("guest.start delay 60000")
     task = api.post("/guests/polled/actions/start").expect(202).location
-    begun = time.monotonic()
-    assert api.get(f"{task}?wait=30s").expect(200).json["status"]["state"] == "succeeded"
-    assert 0.1 < time.monotonic() - begun < 2
-    begun = time.monotonic()
-    api.get(f"{task}?wait=30s").expect(200)
-    assert time.monotonic() - begun < 0.5, "a task that has ended is shown at once"
-    plan("guest.stop delay 600")
-    task = api.post("/guests/polled/actions/stop").expect(202).location
-    assert api.get(f"{task}?wait=50ms").expect(200).json["status"]["state"] == "running"
-    for wrong in ("soon", "-1", "1h", "", "30sx"):
-        problem(api.get(f"{task}?wait={wrong}"), 422, "invalid")
-    api.get(f"{task}?wait=10").expect(200)
+    with ThreadPoolExecutor() as threads:
+        poll = threads.submit(daemons.admin().get, f"{task}?wait=60s")
+        assert api.get(f"{task}?wait=500ms").expect(200).json["status"]["state"] == "running"
+        for wrong in ("soon", "-1", "1h", "", "30sx"):
+            problem(api.get(f"{task}?wait={wrong}"), 422, "invalid")
+        assert not poll.done()
+        plan()
+        assert poll.result().expect(200).json["status"]["state"] == "succeeded"
+    for already in ("60s", "60"):
+        api.get(f"{task}?wait={already}").expect(200)
 
 
 def test_a_task_tells_its_steps_its_progress_and_its_log(api, guest, plan):
-    plan("storage.volume_create delay 200", "storage.attach delay 200")
+    plan("storage.attach delay 60000")
     begun = api.put("/guests/told?start=true", {"spec": {"type": "vm", "memory": "16MiB", "disks": [{"name": "root", "size": "4MiB"}]}}).expect(202)
     task = begun.location
     seen = wait_for(lambda: (lambda s: s if 0 < s["progress"] < 100 else None)(api.get(task).json["status"]), "progress")
@@ -60,7 +60,7 @@ def test_a_task_tells_its_steps_its_progress_and_its_log(api, guest, plan):
 
 def test_a_cancelled_task_undoes_what_it_did(api, daemons, plan):
     before = daemons.volume_files()
-    plan("storage.attach delay 500")
+    plan("storage.attach delay 60000")
     begun = api.put("/guests/undone?start=true", {"spec": {"type": "vm", "memory": "16MiB", "disks": [{"name": "root", "size": "4MiB"}]}}).expect(202)
     wait_for(lambda: "attach" in api.get(begun.location).json["status"].get("message", ""), "the second step")
     api.post(f"{begun.location}/actions/cancel").expect(202)
@@ -74,9 +74,10 @@ def test_a_cancelled_task_undoes_what_it_did(api, daemons, plan):
 
 def test_a_shutdown_that_is_not_followed_can_be_cancelled(api, guest, plan):
     guest("deaf", start=True)
-    plan("guest.shutdown delay 800")
+    plan("guest.shutdown delay 60000")
     begun = api.post("/guests/deaf/actions/shutdown", {"timeout_s": 30}).expect(202)
     api.post(f"{begun.location}/actions/cancel").expect(202)
+    plan()
     task = api.get(f"{begun.location}?wait=10s").json
     assert task["status"]["state"] in ("cancelled", "succeeded")
 
