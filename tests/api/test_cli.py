@@ -170,7 +170,7 @@ def test_a_way_out_is_told_in_options_and_commands(lodge, guest, daemons):
 def test_no_refusal_shows_http_to_who_typed_a_command(lodge, guest, api, plan):
     """The refusals that a command can meet and whose hints once spelled a request."""
     guest("cli-http", start=True)
-    plan("guest.shutdown delay 600")
+    plan("guest.shutdown delay 60000")
     api.put("/volumes/cli-http", {"spec": {"size": "4MiB"}}, {"Prefer": "wait=10"}).expect(200)
     lodge("guest", "shutdown", "cli-http")
     for words in (["guest", "stop", "cli-http"], ["guest", "delete", "cli-http"], ["guest", "show", "none"], ["volume", "show", "none"],
@@ -238,18 +238,31 @@ def test_wait_ends_with_the_task_and_shows_its_failure(lodge, plan):
     assert lodge("guest", "list", "-q").stderr == ""
 
 
+def pieces(master):
+    """What is written to a terminal, until its other end is closed."""
+    try:
+        while piece := os.read(master, 65536):
+            yield piece
+    except OSError:
+        pass
+    finally:
+        os.close(master)
+
+
 def test_a_progress_bar_is_drawn_on_a_terminal_only(daemons, plan):
     import pty
     done(daemons.cli("guest", "create", "cli-bar", "--type", "vm", "--memory", "16MiB"))
-    plan("guest.start delay 700")
+    plan("guest.start delay 60000")
     master, slave = pty.openpty()
-    result = subprocess.run([TREE / "build/bin/lodge", "guest", "start", "cli-bar", "--wait"], stderr=slave, stdout=subprocess.PIPE,
-                            env={"LODGE_STATE": str(daemons.state)}, timeout=20, check=False)
+    process = subprocess.Popen([TREE / "build/bin/lodge", "guest", "start", "cli-bar", "--wait"], stderr=slave, stdout=subprocess.DEVNULL,
+                               env={"LODGE_STATE": str(daemons.state)})
     os.close(slave)
-    drawn = os.read(master, 65536).decode()
-    os.close(master)
-    assert result.returncode == 0 and "[" in drawn and "%" in drawn and "start guest cli-bar" in drawn
-    plan()
+    drawn = b""
+    for piece in pieces(master):
+        drawn += piece
+        if b"start guest cli-bar" in drawn:
+            plan()
+    assert process.wait(20) == 0 and b"[" in drawn and b"%" in drawn and b"start guest cli-bar" in drawn
     quiet = done(daemons.cli("guest", "delete", "cli-bar", "--force", "--purge", "--wait"))
     assert "[" not in quiet.stderr and "\x1b" not in quiet.stderr
 
@@ -272,14 +285,7 @@ def on_terminal(daemons, *words):
     termios.tcsetattr(slave, termios.TCSANOW, settings)
     process = subprocess.Popen([TREE / "build/bin/lodge", *words], stdout=slave, stderr=subprocess.PIPE, env={"LODGE_STATE": str(daemons.state)})
     os.close(slave)
-    written = b""
-    try:
-        while piece := os.read(master, 65536):
-            written += piece
-    except OSError:  # the other end is closed
-        pass
-    finally:
-        os.close(master)
+    written = b"".join(pieces(master))
     assert process.wait(20) == 0, process.stderr.read()
     process.stderr.close()
     return written
@@ -315,19 +321,19 @@ def test_json_on_a_terminal_cannot_steer_it_either(daemons, lodge, api):
     lodge("role", "delete", "cli-json")
 
 
-def test_events_are_followed_until_interrupted(daemons, lodge):
-    process = subprocess.Popen([TREE / "build/bin/lodge", "events", "watch"], stdout=subprocess.PIPE, env={"LODGE_STATE": str(daemons.state)})
+def test_events_are_followed_until_interrupted(daemons, lodge, tmp_path):
+    seen = tmp_path / "seen"
+    with seen.open("wb") as file:
+        process = subprocess.Popen([TREE / "build/bin/lodge", "events", "watch"], stdout=file, env={"LODGE_STATE": str(daemons.state)})
     try:
-        assert b"retry" in process.stdout.readline()
+        wait_for(lambda: b"retry" in seen.read_bytes(), "the head of the stream")
         lodge("role", "create", "cli-event", "--permission", "guests.read")
-        for line in process.stdout:
-            if b"cli-event" in line:
-                break
+        wait_for(lambda: b"cli-event" in seen.read_bytes(), "the event")
         lodge("role", "delete", "cli-event")
+        assert process.poll() is None
     finally:
         process.terminate()
-        process.wait(5)
-        process.stdout.close()
+        process.wait(20)
 
 
 def test_the_other_routes_answer_too(lodge):
