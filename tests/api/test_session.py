@@ -133,10 +133,11 @@ def test_a_token_is_shown_once_and_works_until_it_is_deleted(api, daemons):
 
 
 def test_a_token_stops_when_its_time_has_come(api, daemons):
-    secret = api.put("/tokens/brief", {"spec": {"expires": in_seconds(1.5)}}).expect(201).json["secret"]
+    secret = api.put("/tokens/brief", {"spec": {}}).expect(201).json["secret"]
     client = daemons.api(token=secret)
     client.get("/session").expect(200)
-    time.sleep(1.6)
+    api.patch("/tokens/brief", {"spec": {"expires": in_seconds(0.5)}}).expect(200)
+    wait_for(lambda: client.get("/session").status != 200, "the end of the token")
     problem(client.get("/session"), 401, "unauthenticated")
     api.delete("/tokens/brief").expect(204)
 
@@ -194,11 +195,9 @@ def test_sessions_survive_a_restart_of_lodged_and_the_gate_heals_within_a_second
 def test_sessions_survive_the_death_of_lodged(own):
     pair = own().start()
     admin = pair.api("admin")
-    time.sleep(0.1)  # sessions wait 20 ms for company on their way to the disk
+    admin.get("/nodes/self/orphans").expect(200)  # sessions wait for company on their way to the disk: not for what is read from there
     pair.restart_lodged(9)
-    deadline = time.monotonic() + 2
-    while admin.get("/session").status == 503:
-        assert time.monotonic() < deadline
+    wait_for(lambda: admin.get("/session").status != 503, "the gate")
     admin.get("/session").expect(200)
 
 
@@ -239,13 +238,15 @@ def test_the_audit_log_keeps_nothing_of_a_body_that_cannot_be_read(api, nobody):
 def test_who_is_not_signed_in_cannot_fill_the_audit_log(own):
     pair = own().start()
     api, nobody = pair.admin(), pair.api()
+    begun = time.monotonic()
     for _ in range(1500):
         nobody.get("/guests").expect(401)
+    took_s = time.monotonic() - begun
 
     def newest():
         return api.get("/audit?limit=1&who=nobody").json["items"][0]
 
-    assert newest()["seq"] < 1200
+    assert newest()["seq"] < 1100 + 5 * took_s, "a burst, and five in a second"
 
     def told():
         nobody.get("/guests").expect(401)
