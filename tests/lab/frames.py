@@ -5,6 +5,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 PROBE = b"lodge-test-frame"  # so that a listener knows ours
@@ -96,24 +97,23 @@ def link_local(mac):
 
 
 class Listener:
-    """What arrives at the card eth0 of the network namespace of this process."""
+    """What arrives at the card eth0 of the network namespace of this process: in `seen`, as it comes."""
 
     def __init__(self, pid):
         self.process = subprocess.Popen(_in_network(pid, "listen"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
+        self.seen = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
-    def until(self, last):
-        """The frames that came, up to `last`."""
-        seen = []
+    def _read(self):
         for line in self.process.stdout:
-            seen.append(bytes.fromhex(line))
-            if seen[-1] == last:
-                return seen
-        raise AssertionError("the listener ended")
+            self.seen.append(bytes.fromhex(line))
 
     def end(self):
         self.process.kill()
         self.process.wait()
+        self._reader.join()
         self.process.stdout.close()
 
 

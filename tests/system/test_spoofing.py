@@ -57,10 +57,10 @@ class Card:
 
 
 def seen_by(listener, card, frames, last):
-    """Which of {name: frame} arrive there, when this card sends them; `last` is one that must."""
-    send(card.pid, [*frames.values(), last])
-    seen = listener.until(last)
-    return {name for name, frame in frames.items() if untagged(frame) in seen}
+    """Which of {name: frame} arrive there, when this card sends them; `last` is one that must, and is sent until it does."""
+    send(card.pid, frames.values())
+    wait_for(lambda: last in listener.seen or send(card.pid, [last]), "the last frame")
+    return {name for name, frame in frames.items() if untagged(frame) in listener.seen}
 
 
 def forbidden(me, other, gateway):
