@@ -404,12 +404,21 @@ def test_what_a_busy_guest_does_not_take_is_not_read_from_its_typist(api, vm, da
 
 
 @pytest.mark.parametrize("kind", ["serial", "vnc"])
-def test_a_session_that_ends_takes_its_consoles_along(daemons, vm, kind):
+def test_a_session_that_ends_takes_its_consoles_along_at_once(daemons, api, vm, kind):
+    """They are closed before the session's end is answered: the audit log has it in that order."""
     session = daemons.api("admin")
+    before = api.get("/audit?limit=1").json["items"][0]["seq"]
+
+    def ends():
+        records = [r for r in api.get("/audit?limit=50&who=user:admin").json["items"] if r["seq"] > before]
+        return [r["action"] for r in reversed(records) if r["action"].endswith((" closed", "/session"))]
+
     with console(session, vm, kind) as ws:
         session.delete("/session").expect(204)
         closed, end, _ = ws.read_end(20)
         assert closed.code == SESSION_ENDED and "session" in closed.reason and end["end"] == "session-ended"
+    wait_for(lambda: len(ends()) == 2, "the audit records")
+    assert ends() == [f"console {kind} closed", "DELETE /api/v1/session"]
 
 
 @pytest.mark.parametrize("what", ["token", "binding", "user", "label"])
