@@ -34,13 +34,19 @@ static void a_password_verifies_and_another_does_not(void **state)
     assert_false(password_verify("correct horse", ""));
 }
 
+/* Processor time: what else the machine does meanwhile does not count. */
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static double verify_ms(const char *hash)
 {
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double from = cpu_ms();
     password_verify("some password", hash);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    return (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+    return cpu_ms() - from;
 }
 
 static void an_account_that_does_not_exist_takes_as_long(void **state)
@@ -332,12 +338,10 @@ static void checking_a_token_takes_microseconds(void **state)
         put_doc(f, KIND_TOKEN, i, name, "{}", private);
     }
     _cleanup_(tokens_close) struct tokens *t = tokens_open(f->registry, &clock_system);
-    struct timespec from, to;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double from = cpu_ms();
     for (unsigned i = 0; i < 200000; i++)
         assert_true(tokens_find(t, secrets[i % ARRAY_SIZE(secrets)]) != NULL);
-    clock_gettime(CLOCK_MONOTONIC, &to);
-    double us = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / 2e8;
+    double us = (cpu_ms() - from) / 200;
     print_message("%.2f us for a token, SHA-256 included\n", us);
     assert_true(us < 50); /* sanitizers slow it down */
     for (unsigned i = 0; i < ARRAY_SIZE(secrets); i++)

@@ -219,8 +219,8 @@ static void timers_fire_in_the_order_of_their_times_and_once(void **state)
     struct loop_timer *c = loop_timer_new(o.loop, last, &o), *a = loop_timer_new(o.loop, first, &o),
                       *b = loop_timer_new(o.loop, second, &o), *never = loop_timer_new(o.loop, first, &o),
                       *gone = loop_timer_new(o.loop, first, &o);
-    loop_timer_arm(c, 60);
-    loop_timer_arm(b, 20);
+    loop_timer_arm(c, 600);
+    loop_timer_arm(b, 300);
     loop_timer_arm(a, 500);
     loop_timer_arm(a, 1); /* armed again: earlier */
     loop_timer_arm(never, 5);
