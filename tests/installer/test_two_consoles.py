@@ -44,7 +44,8 @@ def test_an_installation_that_failed_is_not_begun_again_by_itself(console):
 
 def test_the_machine_is_not_restarted_while_another_console_installs(console, tmp_path):
     s = console(FAILED_BEFORE).wait("r: try again")
-    s.type("s\n").wait("#").type("flock -n /run/lodge-installer.lock sleep 20 & sleep 0.2; exit\n")
-    s.type("b\n").wait("being installed from another console: wait")
+    s.type("s\n").wait("#").type("flock -n /run/lodge-installer.lock sh -c 'echo lo''cked; exec sleep 60' &\n").wait("locked")
+    s.screen.reset()
+    s.type("exit\n").wait("r: try again").type("b\n").wait("being installed from another console: wait")
     assert not (tmp_path / "calls").exists()
     s.type("r\n").wait("being installed from another console. Its log")
