@@ -94,8 +94,11 @@ def init_of(stack, uuid):
     """The first process of a container."""
     def first():
         for pid, _ in processes_of(stack, uuid):
-            with open(f"/proc/{pid}/status") as file:
-                numbers = next(line for line in file if line.startswith("NSpid:")).split()[1:]
+            try:
+                with open(f"/proc/{pid}/status") as file:
+                    numbers = next(line for line in file if line.startswith("NSpid:")).split()[1:]
+            except OSError:
+                continue  # it ended meanwhile
             if numbers[-1] == "1" and len(numbers) > 1:
                 return pid
         return 0
