@@ -83,12 +83,12 @@ def test_guests_of_an_isolated_network_reach_each_other_and_nothing_else(api, st
     for name in names:
         wait_for(lambda: reaches(stack, uuid[name], "http://127.0.0.1/beat"), f"the web server of {name}")
 
-    assert reaches(stack, uuid["in1"], f"http://{address['in2']}/beat")
-    assert reaches(stack, uuid["in2"], f"http://{address['in1']}/beat")
+    wait_for(lambda: reaches(stack, uuid["in1"], f"http://{address['in2']}/beat"), "one reaching the other")
+    wait_for(lambda: reaches(stack, uuid["in2"], f"http://{address['in1']}/beat"), "the other reaching the one")
     # The guest may try whatever it likes: with a way out of its own, it is the host that lets nothing through.
     for name, gateway in (("in1", "10.88.0.1"), ("other", "10.89.0.1")):
         assert run_in(stack, uuid[name], "ip", "route", "add", "default", "via", gateway).returncode == 0
-    assert reaches(stack, uuid["open"], "http://192.0.2.2/"), "the way out that the others must not have"
+    wait_for(lambda: reaches(stack, uuid["open"], "http://192.0.2.2/"), "the way out that the others must not have")
     assert not reaches(stack, uuid["in1"], "http://192.0.2.2/")
     assert not reaches(stack, uuid["in1"], f"http://{address['open']}/beat")
     assert not reaches(stack, uuid["in1"], f"http://{address['other']}/beat")
@@ -116,7 +116,8 @@ def test_guests_on_an_existing_bridge_are_part_of_its_network_and_deleting_ours_
         lambda: next((line.split()[2] for line in leases.read_text().splitlines() if mac in line), None) if leases.exists() else None,
         f"a lease of {box}")
     wait_for(lambda: lan.run("curl", "-s", "--max-time", "5", f"http://{address}/beat", check=False).stdout.strip(), f"a beat of {box}")
-    assert reaches(stack, uuid_of(api, "guests", "lan-container"), "http://198.51.100.1/")
+    uuid = uuid_of(api, "guests", "lan-container")
+    wait_for(lambda: reaches(stack, uuid, "http://198.51.100.1/"), f"{box} reaching the network's web server")
     wait_for(lambda: api.get(f"/guests/{box}").json["status"]["addresses"] == [address], f"the address of {box}")
 
     problem = api.delete("/networks/lan").expect(409).json
@@ -163,7 +164,7 @@ def test_an_address_server_that_is_killed_comes_back_and_guests_notice_nothing(a
         old = servers_of(stack, uuid)
         assert len(old) == 1
         os.kill(old[0], signal.SIGKILL)
-        wait_for(lambda: servers_of(stack, uuid) not in ([], old), "a new address server", 5)
+        wait_for(lambda: servers_of(stack, uuid) not in ([], old), "a new address server")
         assert beat_of(stack, address)
     second = guest("after")
     assert beat_of(stack, address_of(api, second)) and address_of(api, second) != address
@@ -181,7 +182,7 @@ def test_the_address_server_of_a_deleted_network_does_not_come_back(api, stack, 
     default = uuid_of(api, "networks", "default")
     old = servers_of(stack, default)
     os.kill(old[0], signal.SIGKILL)
-    wait_for(lambda: servers_of(stack, default) not in ([], old), "a new address server of the other network", 5)
+    wait_for(lambda: servers_of(stack, default) not in ([], old), "a new address server of the other network")
     assert [line for line in network_traces(stack) if "dnsmasq" not in line] == [line for line in before if "dnsmasq" not in line]
     assert servers_of(stack, uuid) == []
 
