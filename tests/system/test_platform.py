@@ -1,6 +1,8 @@
 """What stands around the daemons: packages, starter images, the sandbox of `make run`, its supervisor, the test lab."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
@@ -18,11 +20,14 @@ RUN = ROOT / "daemon/run"
 # -- packages
 
 
-def test_needs_are_silent_and_fast_when_all_is_there():
-    begun = time.monotonic()
-    done = subprocess.run([RUN / "need.sh", "build", "run", "test"], capture_output=True, text=True, check=True)
+def test_needs_are_silent_and_one_question_to_pkg_config_when_all_is_there(tmp_path):
+    program, asked = tmp_path / "pkg-config", tmp_path / "asked"
+    program.write_text(f'#!/bin/sh\necho "$*" >>{asked}\nexec {shutil.which("pkg-config")} "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run([RUN / "need.sh", "build", "run", "test"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert done.stdout + done.stderr == ""
-    assert time.monotonic() - begun < 1  # 0.02 s on a quiet machine
+    assert len(asked.read_text().splitlines()) == 1  # one for each library takes a second
 
 
 def test_needs_refuse_a_group_that_does_not_exist_and_name_those_that_do():
@@ -121,7 +126,7 @@ lxc.signal.halt={halt}
 
 
 @pytest.mark.parametrize("halt", ["SIGPWR", "SIGRTMIN+3", "SIGUSR2"])
-def test_the_container_image_serves_and_halts_at_once_on_every_customary_signal(images, sandbox, halt):
+def test_the_container_image_serves_and_halts_on_every_customary_signal(images, sandbox, halt):
     root, paths = sandbox.folder / "rootfs", sandbox.folder / "lxc"
     root.mkdir(), paths.mkdir()
     subprocess.run(["tar", "-C", root, "-xf", images / "tiny-container.tar.zst"], check=True)
@@ -132,9 +137,7 @@ def test_the_container_image_serves_and_halts_at_once_on_every_customary_signal(
     wait_for(lambda: sandbox.run("lxc-attach", "-P", paths, "-n", "box", "--", "cat", "/run/www/beat", check=False).returncode == 0,
              "the container's beat")
     assert lxc("attach", "--", "hostname").stdout == "box\n"
-    begun = time.monotonic()
-    lxc("stop", "--nokill", "--timeout", "5")
-    assert time.monotonic() - begun < 1
+    lxc("stop", "--nokill", "--timeout", "30")  # fails when it still runs by then
 
 
 # -- the lab
@@ -195,12 +198,14 @@ def test_the_first_start_prints_a_password_once(own_stack):
 
 @pytest.mark.parametrize("name", ["lodged", "lodge-gate", "libvirtd"])
 @pytest.mark.allow_log("libvirt")
-def test_a_daemon_that_is_killed_is_back_within_a_second_and_nothing_else_is_touched(stack, name):
+def test_a_daemon_that_is_killed_is_started_again_at_once_and_nothing_else_is_touched(stack, name):
     guest = stack.sandbox.popen("sleep", "1002")
     others = {other: stack.daemon_pid(other) for other in ("lodged", "lodge-gate", "libvirtd") if other != name}
-    before = stack.daemon_pid(name)
+    before, said = stack.daemon_pid(name), len(stack.output)
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: any(pid != before for pid in stack.daemon_pids(name)), f"a new {name}", timeout_s=1)
+    wait_for(lambda: any(pid != before for pid in stack.daemon_pids(name)), f"a new {name}")
+    # Any pause before the new start would be named there.
+    assert re.search(r"was killed by signal 9 after \d+ ms; it is started again, guests run on", stack.output[said:])
     assert others == {other: stack.daemon_pid(other) for other in others}
     assert guest.poll() is None
     os.killpg(guest.pid, signal.SIGKILL)
