@@ -1,7 +1,7 @@
 // The page of a guest and the wizard that makes one, on lodged-fake.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { api, close, noErrors, signedIn, until, URL_, visitor } from "./browser.mjs";
+import { api, close, noErrors, quiet, signedIn, until, URL_, visitor } from "./browser.mjs";
 
 const disk = (more = {}) => ({ spec: { type: "vm", memory: "64MiB", disks: [{ name: "root", size: "4MiB" }], nics: [{ name: "eth0" }], ...more } });
 
@@ -187,7 +187,7 @@ test("figures are drawn from the events, and nothing is asked for", async () => 
   await rest.done("PUT", "/guests/drawn?start=true", disk());
   await go("/guests/drawn");
   await page.getByRole("img", { name: /^CPU: / }).waitFor();
-  await page.waitForTimeout(500);
+  await quiet(me);
   const asked = [];
   const note = (r) => asked.push(r.url());
   me.on("request", note);
