@@ -137,7 +137,8 @@ def test_the_container_image_serves_and_halts_on_every_customary_signal(images, 
     wait_for(lambda: sandbox.run("lxc-attach", "-P", paths, "-n", "box", "--", "cat", "/run/www/beat", check=False).returncode == 0,
              "the container's beat")
     assert lxc("attach", "--", "hostname").stdout == "box\n"
-    lxc("stop", "--nokill", "--timeout", "30")  # fails when it still runs by then
+    # Without the file it would send SIGPWR, whatever the container was started with. Fails when that still runs by then.
+    lxc("stop", "--rcfile", config, "--nokill", "--timeout", "30")
 
 
 # -- the lab
