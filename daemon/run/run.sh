@@ -89,16 +89,19 @@ sandbox_init() {
 # shellcheck disable=SC2317 # called by trap
 pass_on_stop() {
     local now
+    trap '' INT TERM HUP # bash would handle them in the middle of this; what comes meanwhile is the same press
     now_ms now
-    if is_same_press "$now" "$stopped_ms"; then return 0; fi
-    stops=$((stops + 1))
-    if [ "$stops" -eq 1 ]; then
-        say "stopping: guests get 30 s to shut down (once more: stop them at once)"
-    else
-        say "stopping at once: guests that have not shut down yet lose their power"
+    if ! is_same_press "$now" "$stopped_ms"; then
+        stops=$((stops + 1))
+        if [ "$stops" -eq 1 ]; then
+            say "stopping: guests get 30 s to shut down (once more: stop them at once)"
+        else
+            say "stopping at once: guests that have not shut down yet lose their power"
+        fi
+        pass_on
+        now_ms stopped_ms
     fi
-    pass_on
-    now_ms stopped_ms # signals that came meanwhile are handled from here on
+    trap pass_on_stop INT TERM HUP
 }
 
 # shellcheck disable=SC2317 # called by trap
