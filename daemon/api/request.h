@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/routes.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "base/violations.h"
 #include "core/core.h"
 #include "wire/link.h"
@@ -17,8 +18,8 @@ struct waits;
 struct list_cache;
 struct select_cache;
 
-/* How many requests that nobody signed may still be recorded now. */
-struct stranger_records {
+/* How many refused requests of somebody may still be recorded now. */
+struct refusals {
     uint64_t room, refilled_ms, left_out;
 };
 
@@ -26,7 +27,7 @@ struct api {
     struct core *core;
     struct registry *registry;
     struct audit *audit;
-    struct stranger_records stranger_records;
+    struct map refusals; /* "user:alice", "" for all who are not signed in → struct refusals */
     struct access *access;
     struct sessions *sessions;
     struct tokens *tokens;

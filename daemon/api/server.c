@@ -13,9 +13,9 @@
 #define BODY_INLINE_MAX         (256 * 1024)
 #define CONNECTIONS_MAX         1024
 #define REQUESTS_PER_CONNECTION 4096
-/* Records of requests that nobody signed: at once, and one more in each such time. */
-#define STRANGER_RECORDS   1000
-#define STRANGER_RECORD_MS 200
+/* Records of somebody's refused requests: at once, and one more in each such time. */
+#define REFUSALS   1000
+#define REFUSAL_MS 200
 
 struct stream {
     struct conn *conn;
@@ -64,15 +64,21 @@ static void request_free(struct request *r)
     free(r);
 }
 
-/* Who is not signed in must not be able to fill the disk with records: beyond a burst they are counted, and
- * the next record tells how many there were. */
-static bool may_record_stranger(struct api *api)
+static struct refusals *refusals_of(struct api *api, const char *who)
 {
-    struct stranger_records *s = &api->stranger_records;
-    uint64_t now = clock_monotonic_ms(api->core->clock);
-    uint64_t fresh = (now - s->refilled_ms) / STRANGER_RECORD_MS;
-    s->room = MIN_OF(s->room + fresh, (uint64_t)STRANGER_RECORDS);
-    s->refilled_ms += fresh * STRANGER_RECORD_MS;
+    struct refusals *s = map_get(&api->refusals, who);
+    if (!s) {
+        s = mem_new(struct refusals, 1);
+        map_set(&api->refusals, who, s);
+    }
+    return s;
+}
+
+static bool has_room(struct refusals *s, uint64_t now_ms)
+{
+    uint64_t fresh = (now_ms - s->refilled_ms) / REFUSAL_MS;
+    s->room = MIN_OF(s->room + fresh, (uint64_t)REFUSALS);
+    s->refilled_ms += fresh * REFUSAL_MS;
     if (!s->room) {
         s->left_out++;
         return false;
@@ -88,15 +94,17 @@ static void audit_request(const struct request *r, int status, const char *outco
     bool change = !r->head.method || !streq(r->head.method, "GET");
     if (!change && status != 403 && status != 401)
         return;
-    if (!r->principal) {
-        if (!may_record_stranger(r->api))
-            return;
-        if (r->api->stranger_records.left_out) {
-            snprintf(more, sizeof(more), "%.200s (%llu more of the kind before it are left out)",
-                detail ? detail : "refused", (unsigned long long)r->api->stranger_records.left_out);
-            r->api->stranger_records.left_out = 0;
-            detail = more;
-        }
+    /* Who gets nothing done must not be able to fill the disk with records: beyond a burst they are counted,
+     * and the next record tells how many there were. */
+    struct refusals *refusals =
+        status >= 400 || !r->principal ? refusals_of(r->api, r->principal ? r->principal->who : "") : NULL;
+    if (refusals && !has_room(refusals, clock_monotonic_ms(r->api->core->clock)))
+        return;
+    if (refusals && refusals->left_out) {
+        snprintf(more, sizeof(more), "%.200s (%llu more of the kind before it are left out)",
+            detail ? detail : "refused", (unsigned long long)refusals->left_out);
+        refusals->left_out = 0;
+        detail = more;
     }
     char action[160], object[160] = "";
     const char *path = r->route && r->route->flags & ROUTE_UPGRADE ? r->route->path : r->head.path;
@@ -559,6 +567,9 @@ void api_close(struct api *api)
     tokens_close(api->tokens);
     attempts_free(api->attempts);
     access_close(api->access);
+    MAP_FOREACH (&api->refusals, entry)
+        free(entry->value);
+    map_clear(&api->refusals);
     free(api->socket_path);
     free(api);
 }

@@ -83,7 +83,6 @@ int fake_plan_enter(struct fake_plan *plan, const char *name, struct err *e)
     pthread_mutex_lock(&plan->lock);
     read_file_again(plan);
     struct fake_call *call = must_find(plan, name);
-    call->calls++;
     bool fails = call->fail_in && --call->fail_in == 0;
     enum err_code code = call->code;
     unsigned delay_ms = call->delay_ms, edition = plan->edition;
@@ -91,36 +90,4 @@ int fake_plan_enter(struct fake_plan *plan, const char *name, struct err *e)
     if (delay_ms)
         wait_until_over_or_replaced(plan, edition, delay_ms);
     return fails ? err_set(e, code, "the fake %s was told to fail at %s", plan->scope, name) : 0;
-}
-
-void fake_plan_fail(struct fake_plan *plan, const char *name, unsigned nth, enum err_code code)
-{
-    pthread_mutex_lock(&plan->lock);
-    struct fake_call *call = must_find(plan, name);
-    call->fail_in = nth;
-    call->code = code;
-    pthread_mutex_unlock(&plan->lock);
-}
-
-void fake_plan_delay(struct fake_plan *plan, const char *name, unsigned delay_ms)
-{
-    pthread_mutex_lock(&plan->lock);
-    must_find(plan, name)->delay_ms = delay_ms;
-    pthread_mutex_unlock(&plan->lock);
-}
-
-unsigned fake_plan_calls(struct fake_plan *plan, const char *name)
-{
-    pthread_mutex_lock(&plan->lock);
-    unsigned calls = must_find(plan, name)->calls;
-    pthread_mutex_unlock(&plan->lock);
-    return calls;
-}
-
-void fake_plan_reset(struct fake_plan *plan)
-{
-    pthread_mutex_lock(&plan->lock);
-    for (size_t i = 0; i < plan->n_calls; i++)
-        plan->calls[i] = (struct fake_call){.name = plan->calls[i].name};
-    pthread_mutex_unlock(&plan->lock);
 }

@@ -1,5 +1,5 @@
-/* How a fake driver is told to fail or to be slow: by its test, or from outside through the file that
- * LODGE_FAKE_PLAN names, which is read again whenever it changes. Lines of that file:
+/* How a fake driver is told to fail or to be slow: by the file that LODGE_FAKE_PLAN names, which is read
+ * again whenever it changes. Lines of that file:
  *
  *     storage.volume_create fail 2 no-space     the second call from now on fails with this code
  *     guest.start delay 50                      each call takes 50 ms longer, or until the file is replaced
@@ -16,7 +16,6 @@
 
 struct fake_call {
     const char *name;
-    unsigned calls;   /* so far */
     unsigned fail_in; /* 1: the next call fails; 0: none does */
     enum err_code code;
     unsigned delay_ms;
@@ -38,12 +37,6 @@ struct fake_plan {
         .lock = PTHREAD_MUTEX_INITIALIZER                                                                    \
     }
 
-/* At the head of each call of a fake: counts, waits, and fails when it was planned. A name that is not
+/* At the head of each call of a fake: waits, and fails when it was planned. A name that is not
  * in the table ends the program. */
 int fake_plan_enter(struct fake_plan *plan, const char *name, struct err *e);
-/* The nth call from now on fails with this code; nth 0 takes it back. */
-void fake_plan_fail(struct fake_plan *plan, const char *name, unsigned nth, enum err_code code);
-void fake_plan_delay(struct fake_plan *plan, const char *name, unsigned delay_ms);
-unsigned fake_plan_calls(struct fake_plan *plan, const char *name);
-/* Forgets counts, failures and delays. */
-void fake_plan_reset(struct fake_plan *plan);

@@ -235,21 +235,24 @@ def test_the_audit_log_keeps_nothing_of_a_body_that_cannot_be_read(api, nobody):
     assert "secret" not in str(record)
 
 
-def test_who_is_not_signed_in_cannot_fill_the_audit_log(own):
+@pytest.mark.parametrize("who", ["nobody", "user:little"])
+def test_who_gets_nothing_done_cannot_fill_the_audit_log(own, who):
     pair = own().start()
-    api, nobody = pair.admin(), pair.api()
+    api = pair.admin()
+    api.put("/users/little", {"spec": {"password": "a password of little"}}).expect(201)
+    client, status = (pair.api(), 401) if who == "nobody" else (pair.api("little", "a password of little"), 403)
     begun = time.monotonic()
     for _ in range(1500):
-        nobody.get("/guests").expect(401)
+        client.get("/users/admin").expect(status)
     took_s = time.monotonic() - begun
 
     def newest():
-        return api.get("/audit?limit=1&who=nobody").json["items"][0]
+        return api.get(f"/audit?limit=1&who={who}").json["items"][0]
 
     assert newest()["seq"] < 1100 + 5 * took_s, "a burst, and five in a second"
 
     def told():
-        nobody.get("/guests").expect(401)
-        return any("left out" in (r["detail"] or "") for r in api.get("/audit?limit=20&who=nobody").json["items"])
+        client.get("/users/admin").expect(status)
+        return any("left out" in (r["detail"] or "") for r in api.get(f"/audit?limit=20&who={who}").json["items"])
 
     wait_for(told, "a record that tells how many were left out")

@@ -26,6 +26,12 @@ def test_a_second_card_before_the_first_does_not_take_its_place_and_without_dhcp
         vm.wait_end(120)
 
 
+def test_nobody_edits_its_boot_menu_without_a_password(disk, tmp_path):
+    with Host([overlay(disk, tmp_path / "menu.qcow2")]) as vm:
+        vm.wait_shown("Lodge, single user", timeout_s=60).send("e")
+        vm.wait_shown("Enter username")
+
+
 def test_without_the_first_card_its_screen_says_so_and_gives_the_host_another(disk):
     with Host([disk], nics=[ANOTHER]) as vm:
         vm.wait_shown("is not in this machine any more", "Network", timeout_s=stages.BOOT_S)
