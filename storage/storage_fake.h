@@ -8,4 +8,3 @@
 
 extern const struct storage_ops storage_fake; /* stands in for the kind "dir" */
 extern struct fake_plan storage_fake_plan;
-

@@ -6,4 +6,3 @@
 #define ROUTE(id, method, path, kind, permission, input, query, flags, verb, handler, help)                  \
     int h_##handler(struct request *r, struct err *e);
 #include "api/routes.def"
-

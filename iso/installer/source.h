@@ -15,8 +15,8 @@ struct source {
 };
 void source_free(struct source *s);
 
-/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. With `volumes` those are looked
- * for, and have 10 seconds to show up.
+/* 1: found; 0: there is none anywhere; -1: there is one, and it cannot be read. With `volumes` those are
+ * looked for, and have 10 seconds to show up.
  */
 int source_find(
     const char *medium_dir, bool volumes, const struct patience *p, struct source *ret, struct err *e);
