@@ -206,7 +206,7 @@ def test_a_daemon_that_is_killed_is_started_again_at_once_and_nothing_else_is_to
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: any(pid != before for pid in stack.daemon_pids(name)), f"a new {name}")
     # Any pause before the new start would be named there.
-    assert re.search(r"was killed by signal 9 after \d+ ms; it is started again, guests run on", stack.output[said:])
+    wait_for(lambda: re.search(r"was killed by signal 9 after \d+ ms; it is started again, guests run on", stack.output[said:]), "its line")
     assert others == {other: stack.daemon_pid(other) for other in others}
     assert guest.poll() is None
     os.killpg(guest.pid, signal.SIGKILL)
