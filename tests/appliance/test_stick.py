@@ -137,7 +137,7 @@ WHOLE = "until lodge-mirror | grep 'both disks have everything'; do sleep 2; don
 
 def test_a_disk_that_ran_alone_stays_out_of_it(second, halves, tmp_path):
     plugged(second, overlay(halves[0], tmp_path / "apart.qcow2"), "APART")
-    ok(second, "until [ $(journalctl -u lodge-mirror | grep -c 'cannot be part of') = 4 ]; do sleep 1; done", 300)
+    ok(second, "until [ $(journalctl -u 'lodge-mirror@*' | grep -c 'cannot be part of') = 4 ]; do sleep 1; done", 300)
     assert ok(second, "cat /proc/mdstat").count("[_U]") == 4
     unplug(second, "APART")
 
