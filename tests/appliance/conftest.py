@@ -1,4 +1,6 @@
 """What the appliance's tests share: figures that are printed at the end, and the states that they start from."""
+import os
+import shutil
 import signal
 
 import pytest
@@ -21,6 +23,12 @@ def figure():
 def pytest_terminal_summary(terminalreporter):
     for line in figures:
         terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session):
+    """Disks of machines are gigabytes, which pytest would keep for two more runs."""
+    if not os.environ.get("LODGE_TEST_KEEP"):
+        shutil.rmtree(session.config._tmp_path_factory.getbasetemp(), ignore_errors=True)
 
 
 @pytest.fixture
