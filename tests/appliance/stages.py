@@ -33,8 +33,9 @@ def medium(answer_text=None):
 
 
 def _key():
-    """Of everything that a state is made of: the image, the answer, the machine's hardware."""
-    image = (ROOT / "build/image/stamp").read_bytes()
+    """Of everything that a state is made of: the medium, the answer, the machine's hardware."""
+    subprocess.run([BUILD_ISO], check=True, stderr=subprocess.DEVNULL)
+    image = (ROOT / "build/image/iso.stamp").read_bytes()
     hardware = [word for word in Host(["disk"], hotplug=True).command if "/" not in word and "hostfwd" not in word]
     return hashlib.sha256(image + "\n".join([*hardware, answer()]).encode()).hexdigest()
 
