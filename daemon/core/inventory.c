@@ -308,22 +308,12 @@ static void take_figures(struct live *l, const struct guest_sample *s, uint64_t 
     l->sampled_ms = now_ms;
 }
 
-static void add_addresses(struct guest_addresses *to, const struct guest_addresses *from)
-{
-    for (size_t i = 0; i < from->n && to->n < GUEST_ADDRESSES_MAX; i++) {
-        bool there = false;
-        for (size_t k = 0; k < to->n; k++)
-            there |= streq(to->items[k], from->items[i]);
-        if (!there)
-            memcpy(to->items[to->n++], from->items[i], sizeof(to->items[0]));
-    }
-}
-
 /* With the lock held; true when others are shown now. */
 static bool take_addresses(struct inventory *inv, struct live *l)
 {
     struct guest_addresses all = l->leased;
-    add_addresses(&all, &l->sample.addresses);
+    for (size_t i = 0; i < l->sample.addresses.n; i++)
+        guest_addresses_add(&all, l->sample.addresses.items[i]);
     bool changed = all.n != l->addresses.n;
     for (size_t i = 0; i < all.n && !changed; i++)
         changed = !streq(all.items[i], l->addresses.items[i]);
@@ -470,10 +460,10 @@ static void apply_leases(struct inventory *inv, const struct lease_book *book, s
         const struct guest_record *record = guest_record_of(d);
         enum guest_state state = inventory_state(inv, d->uuid);
         struct guest_addresses leased = {0};
-        for (size_t i = 0; record && i < record->n_nics && leased.n < GUEST_ADDRESSES_MAX; i++) {
+        for (size_t i = 0; record && i < record->n_nics; i++) {
             const struct known_lease *known = lease_of(book, s, d, record->nics[i].mac);
             if (known)
-                memcpy(leased.items[leased.n++], known->lease.address, sizeof(leased.items[0]));
+                guest_addresses_add(&leased, known->lease.address);
         }
         if (state == GUEST_STOPPED || state == GUEST_CRASHED)
             continue; /* a lease outlives its guest */

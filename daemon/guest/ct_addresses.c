@@ -12,15 +12,6 @@
 #define SCOPE_GLOBAL  0x00
 #define FLAG_UNUSABLE (0x08 | 0x20 | 0x40) /* duplicate, deprecated, tentative */
 
-static void add(struct guest_addresses *list, const char *address)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (streq(list->items[i], address))
-            return;
-    if (list->n < GUEST_ADDRESSES_MAX)
-        snprintf(list->items[list->n++], sizeof(list->items[0]), "%s", address);
-}
-
 static const char *next_line(const char *line)
 {
     line += strcspn(line, "\n");
@@ -36,7 +27,7 @@ static void parse_ipv4(const char *table, struct guest_addresses *ret)
         if (sscanf(word, "|-- %15[0-9.]", address) == 1)
             continue;
         if (text_starts(word, "/32 host LOCAL") && *address && !text_starts(address, "127."))
-            add(ret, address);
+            guest_addresses_add(ret, address);
     }
 }
 
@@ -50,7 +41,7 @@ static void parse_ipv6(const char *table, struct guest_addresses *ret)
         if (sscanf(line, "%32[0-9a-f] %x %x %x %x", digits, &interface, &prefix, &scope, &flags) == 5 &&
             hex_decode(digits, bytes, sizeof(bytes)) && scope == SCOPE_GLOBAL && !(flags & FLAG_UNUSABLE) &&
             inet_ntop(AF_INET6, bytes, address, sizeof(address)))
-            add(ret, address);
+            guest_addresses_add(ret, address);
     }
 }
 

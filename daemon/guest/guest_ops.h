@@ -85,6 +85,16 @@ struct guest_addresses {
     size_t n;
 };
 
+/* Each once, as far as there is room. */
+static inline void guest_addresses_add(struct guest_addresses *list, const char *address)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (streq(list->items[i], address))
+            return;
+    if (list->n < GUEST_ADDRESSES_MAX)
+        snprintf(list->items[list->n++], sizeof(list->items[0]), "%s", address);
+}
+
 struct guest_sample {
     char uuid[UUID_LEN + 1];
     enum guest_state state;

@@ -222,6 +222,7 @@ def test_a_configuration_that_cannot_be_changed_stays_as_it_is(host):
     host.fake("jq", 'case "$*" in *rawfile*) exit 1 ;; esac; exec /usr/bin/jq "$@"')
     done = host.run("keep-root")
     assert done.returncode == 1 and "lasts until the next start" in done.stderr
+    assert host.run("apply-root").returncode != 0 and f"root:{HASH}:" in host.text("etc/shadow"), "the new one stays in force"
     assert host.read() == configuration()
 
 
